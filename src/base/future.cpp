@@ -1,0 +1,143 @@
+#include "mqclient/future.h"
+
+#include <new>
+
+#include "base/engine.h"
+#include "base/log.h"
+#include "base/wait.h"
+
+namespace mqclient {
+inline namespace v1 {
+namespace detail {
+
+using base::Activation;
+using base::CallbackTarget;
+using base::Engine;
+using base::Ref;
+using base::SteadyTime;
+using base::WaitSlot;
+
+namespace {
+
+/// A slot to wait on, kept per thread between waits (A2). A slot whose wait was given up is not kept.
+Ref<WaitSlot> takeSlot(Ref<WaitSlot>& cached) {
+  Ref<WaitSlot> slot = std::move(cached);
+  if (!slot) return base::makeRef<WaitSlot>();
+  slot->reset();
+  return slot;
+}
+
+Ref<Engine> engineOf(const std::shared_ptr<void>& context) {
+  if (context) {
+    if (Ref<Engine> e = static_cast<CallbackTarget*>(context.get())->engine()) return e;
+  }
+  return Ref<Engine>(Activation::ofThisThread().home());
+}
+
+}  // namespace
+
+struct FutureBase::CallbackJob final : base::Job {
+  explicit CallbackJob(FutureBase& f) noexcept : future(&f) {}
+  void run() noexcept override {
+    FutureBase& f = *future;
+    this->~CallbackJob();  // lives in f.job_
+    f.deliver();
+    f.release();
+  }
+  ~CallbackJob() = default;
+  FutureBase* future;
+};
+
+FutureBase::FutureBase(std::shared_ptr<void> context) noexcept : context_(std::move(context)) {
+  static_assert(sizeof(CallbackJob) <= sizeof job_ && alignof(CallbackJob) <= alignof(void*));
+}
+
+FutureBase::~FutureBase() = default;
+
+bool FutureBase::wait() {
+  if (isReady()) return true;
+  const Activation& here = Activation::ofThisThread();
+  if (!here.mayAwait()) return false;
+  thread_local Ref<WaitSlot> cached;
+  Ref<WaitSlot> slot = takeSlot(cached);
+  slot->retain();  // publish()'s share
+  waiter_ = slot.get();
+  State expected = State::kEmpty;
+  if (!state_.compare_exchange_strong(expected, State::kWaiter, std::memory_order_acq_rel, std::memory_order_acquire)) {
+    slot->release();
+    cached = std::move(slot);
+    return true;
+  }
+  const Ref<Engine> engine = engineOf(context_);
+  if (engine) {
+    engine->waitFor(*slot, SteadyTime::max());
+  } else {
+    slot->parkUntil(SteadyTime::max());
+  }
+  if (!engine || !engine->isVirtualTime()) cached = std::move(slot);
+  return true;
+}
+
+void FutureBase::publish() noexcept {
+  switch (state_.exchange(State::kReady, std::memory_order_acq_rel)) {
+    case State::kEmpty:
+    case State::kReady:
+      break;
+    case State::kWaiter: {
+      const Ref<WaitSlot> slot = Ref<WaitSlot>::adopt(static_cast<WaitSlot*>(waiter_));
+      slot->settle();
+      break;
+    }
+    case State::kCallback:
+      submitCallback();
+      break;
+  }
+}
+
+void FutureBase::deliverWhenReady() {
+  retain();  // the callback's share, given up after deliver()
+  if (!context_) {
+    // A promise of the user's: its callbacks run where the current thread's runtime runs them, else on the default one.
+    if (Engine* home = Activation::ofThisThread().home()) {
+      context_ = home->callbackTarget();
+    } else if (auto engine = base::defaultEngine()) {
+      context_ = (*engine)->callbackTarget();
+    }
+  }
+  State expected = State::kEmpty;
+  if (!state_.compare_exchange_strong(expected, State::kCallback, std::memory_order_acq_rel,
+                                      std::memory_order_acquire)) {
+    submitCallback();
+  }
+}
+
+void FutureBase::submitCallback() noexcept {
+  auto* job = ::new (static_cast<void*>(job_)) CallbackJob(*this);
+  if (context_) {
+    // The target may outlive us through this share only: delivery can drop the future's own.
+    const std::shared_ptr<void> target = context_;
+    static_cast<CallbackTarget*>(target.get())->submit(*job);
+  } else {
+    job->run();
+  }
+}
+
+Error errorOfException(std::exception_ptr thrown) noexcept {
+  try {
+    std::rethrow_exception(std::move(thrown));
+  } catch (const MQClientException& e) {
+    return e.error();
+  } catch (const std::exception& e) {
+    return Error(ErrorCode::kUserCode, std::string("your code threw: ") + e.what());
+  } catch (...) {
+    return Error(ErrorCode::kUserCode, "your code threw something that is not a std::exception");
+  }
+}
+
+void reportUserException(std::exception_ptr thrown) noexcept {
+  base::logProcess(LogLevel::kError, "callback", errorOfException(std::move(thrown)).message());
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace mqclient

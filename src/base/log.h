@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/engine.h"
+#include "base/ref.h"
+#include "mqclient/log.h"
+
+namespace mqclient::base {
+
+using LogHook = std::function<void(LogLevel, std::string_view component, std::string_view line)>;
+
+/// The library is silent unless a hook was given. Lines go through a bounded ring to one drain job on a listener thread
+/// (user code never runs in a strand, R2); what does not fit is counted and reported by the next line that does.
+class Log : public Object {
+ public:
+  /// Never null; without a hook enabled() is always false.
+  static Ref<Log> make(Engine& engine, LogLevel level, LogHook hook);
+  static Ref<Log> silent();
+
+  bool enabled(LogLevel level) const noexcept { return static_cast<bool>(hook_) && level <= level_; }
+  void write(LogLevel level, std::string_view component, std::string line) noexcept;
+  /// At most one line per `key` and `period` (engine time); the next one says how many were left out.
+  void writeLimited(LogLevel level, std::string_view component, const std::string& key, Millis period,
+                    std::string line) noexcept;
+
+  ~Log() override;
+
+ private:
+  struct Impl;
+  Log(LogLevel level, LogHook hook);
+  LogLevel level_;
+  LogHook hook_;
+  Impl* impl_ = nullptr;
+};
+
+/// For code that belongs to no client (a user's promise): to the hook set here, if any. Process-wide, silent by
+/// default.
+void logProcess(LogLevel level, std::string_view component, std::string_view line) noexcept;
+void setProcessLogHook(LogHook hook);
+
+}  // namespace mqclient::base

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+namespace mqclient::base {
+
+/// What lives as long as somebody refers to it: one count inside the object, no separate block.
+/// Invariant: the count starts at 1 (owned by makeRef's answer) and the object deletes itself when it reaches 0.
+class Object {
+ public:
+  Object() noexcept = default;
+  Object(const Object&) = delete;
+  Object& operator=(const Object&) = delete;
+
+  void retain() const noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void release() const noexcept {
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) const_cast<Object*>(this)->lastReferenceGone();
+  }
+
+ protected:
+  virtual ~Object() = default;
+  /// Runs on whichever thread drops the last reference; the default deletes. Never waits, joins or calls out.
+  virtual void lastReferenceGone() noexcept { delete this; }
+
+ private:
+  mutable std::atomic<std::uint32_t> refs_{1};
+};
+
+/// A strong reference to an Object; nullable, one word.
+template <class T>
+class Ref {
+ public:
+  constexpr Ref() noexcept = default;
+  constexpr Ref(std::nullptr_t) noexcept {}  // NOLINT(google-explicit-constructor)
+  /// Shares: adds a reference. The object must be alive.
+  explicit Ref(T* shared) noexcept : p_(shared) {
+    if (p_) p_->retain();
+  }
+  /// Takes over a reference that the caller already owns.
+  static Ref adopt(T* owned) noexcept {
+    Ref r;
+    r.p_ = owned;
+    return r;
+  }
+  Ref(const Ref& o) noexcept : Ref(o.p_) {}
+  Ref(Ref&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
+  template <class U>
+  requires std::is_convertible_v<U*, T*> Ref(const Ref<U>& o)
+  noexcept : Ref(static_cast<T*>(o.get())) {}  // NOLINT(google-explicit-constructor)
+  template <class U>
+  requires std::is_convertible_v<U*, T*> Ref(Ref<U>&& o)
+  noexcept : p_(o.leak()) {}  // NOLINT(google-explicit-constructor)
+  Ref& operator=(Ref o) noexcept {
+    std::swap(p_, o.p_);
+    return *this;
+  }
+  ~Ref() {
+    if (p_) p_->release();
+  }
+
+  T* get() const noexcept { return p_; }
+  T* operator->() const noexcept { return p_; }
+  T& operator*() const noexcept { return *p_; }
+  explicit operator bool() const noexcept { return p_ != nullptr; }
+  /// Gives the reference away without dropping it.
+  T* leak() noexcept { return std::exchange(p_, nullptr); }
+  void reset() noexcept { *this = Ref(); }
+  friend bool operator==(const Ref& a, const Ref& b) noexcept { return a.p_ == b.p_; }
+
+ private:
+  T* p_ = nullptr;
+};
+
+template <class T, class... A>
+Ref<T> makeRef(A&&... args) {
+  return Ref<T>::adopt(new T(std::forward<A>(args)...));
+}
+
+}  // namespace mqclient::base

@@ -1,0 +1,148 @@
+#include "base/strand.h"
+
+#include "base/engine.h"
+
+namespace mqclient::base {
+
+namespace {
+constinit thread_local Activation t_activation;
+}  // namespace
+
+Activation& Activation::ofThisThread() noexcept {
+  return t_activation;
+}
+
+bool Strand::isCurrent() const noexcept {
+  return t_activation.current() == this;
+}
+
+bool Strand::push(Task& t) noexcept {
+  std::uintptr_t seen = word_.load(std::memory_order_relaxed);
+  for (;;) {
+    t.next = seen > kBusy ? reinterpret_cast<Task*>(seen) : nullptr;
+    if (word_.compare_exchange_weak(seen, reinterpret_cast<std::uintptr_t>(&t), std::memory_order_acq_rel,
+                                    std::memory_order_relaxed)) {
+      return seen == kIdle;
+    }
+  }
+}
+
+Task* Strand::takeAll() noexcept {
+  const std::uintptr_t taken = word_.exchange(kBusy, std::memory_order_acquire);
+  Task* newest = taken > kBusy ? reinterpret_cast<Task*>(taken) : nullptr;
+  Task* in_order = nullptr;
+  while (newest) {
+    Task* older = newest->next;
+    newest->next = in_order;
+    in_order = newest;
+    newest = older;
+  }
+  return in_order;
+}
+
+void Strand::post(Task& t) noexcept {
+  Engine& engine = *engine_;  // once pushed, the strand may run and die on another thread
+  if (!push(t)) return;
+  Activation& here = t_activation;
+  if (!engine.mayRunHere() || !here.append(engine, Runnable(*this))) {
+    engine.submit(Runnable(*this));
+    return;
+  }
+  here.run();
+}
+
+bool Strand::runTurn() noexcept {
+  Engine& engine = *engine_;
+  Ref<Object> keep;  // the object of the task run last: alive until the strand has been left
+  Task* list = std::exchange(pending_, nullptr);
+  if (!list) list = takeAll();
+  int tasks = 0;
+  std::int64_t started = 0;
+  for (;;) {
+    while (list) {
+      Task* t = list;
+      list = t->next;
+      Ref<Object> alive = std::move(t->alive);
+      if (t->run() == Next::kAgain) {
+        t->alive = alive;
+        push(*t);
+      }
+      keep = std::move(alive);
+      ++tasks;
+      if (!list && word_.load(std::memory_order_relaxed) == kBusy) break;  // nothing waits: try to leave below
+      // The clock is read only when more than one task is there: an uncontended post costs no clock.
+      const std::int64_t now = engine.monotonicNanos();
+      if (started == 0) started = now;
+      if (tasks >= kTasksPerTurn || now - started >= kTurnNanos) {
+        pending_ = list;
+        return true;
+      }
+    }
+    std::uintptr_t expected = kBusy;
+    if (word_.compare_exchange_strong(expected, kIdle, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+      return false;
+    }
+    list = takeAll();
+  }
+}
+
+bool Activation::append(Engine& engine, Runnable r) noexcept {
+  if (count_ == kReadyPerThread) return false;
+  ready_[(head_ + count_) % kReadyPerThread] = Entry{&engine, r};
+  ++count_;
+  return true;
+}
+
+void Activation::runOne(Engine& engine, Runnable r) noexcept {
+  if (r.isTask()) {
+    Task& t = r.task();
+    Ref<Object> alive = std::move(t.alive);
+    if (t.run() == Next::kAgain) {
+      t.alive = std::move(alive);
+      engine.submit(r);
+    }
+    return;
+  }
+  Strand& s = r.strand();
+  current_ = &s;
+  const bool left = s.runTurn();
+  current_ = nullptr;
+  if (left) engine.submit(r);
+}
+
+void Activation::run() noexcept {
+  if (inside_) return;
+  inside_ = true;
+  int turns = 0;
+  const bool limited = role_ == Role::kForeign || role_ == Role::kListener;
+  while (count_ > 0) {
+    const Entry e = ready_[head_];
+    head_ = (head_ + 1) % kReadyPerThread;
+    --count_;
+    if (limited && ++turns > kForeignActivations && e.engine->hasExecutor()) {
+      e.engine->submit(e.what);
+    } else {
+      runOne(*e.engine, e.what);
+    }
+  }
+  inside_ = false;
+}
+
+void Activation::run(Engine& engine, Runnable r) noexcept {
+  assert(!inside_);
+  inside_ = true;
+  runOne(engine, r);
+  inside_ = false;
+  run();
+}
+
+void after(Engine& engine, Task& t) noexcept {
+  Activation& here = t_activation;
+  if (!engine.mayRunHere() || !here.append(engine, Runnable(t))) {
+    engine.submit(Runnable(t));
+    return;
+  }
+  here.run();
+}
+
+}  // namespace mqclient::base

@@ -1,0 +1,178 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "base/ref.h"
+
+namespace mqclient::base {
+
+class Engine;
+class Strand;
+
+/// What a task answers: finished, or once more at the back of its strand's queue (a loop works in steps, S6).
+enum class Next { kDone, kAgain };
+
+/// One step of work, linked into a queue by itself: posting allocates nothing.
+/// `alive` keeps the object that the strand guards; it is moved out before run() and dropped after the strand was left,
+/// so the object (with its strand) cannot die under the activation. A task may delete or re-post itself inside run()
+/// when it answers kDone; it is not touched afterwards.
+struct Task {
+  Task* next = nullptr;
+  Ref<Object> alive;
+  virtual Next run() noexcept = 0;
+
+ protected:
+  Task() = default;
+  ~Task() = default;
+};
+
+/// The one concurrency primitive for stateful things: runs its tasks one at a time, in the order of post() over all
+/// threads.
+///
+/// Shape    three words, no heap, no thread. Who finds it idle owns it and runs it as soon as no strand is on that
+///          thread's stack, for at most kTasksPerTurn tasks or kTurnTime; what is left goes, still owned, to the
+///          executor.
+/// Threads  post(): any, never blocks, never runs a task before the caller's own strand step has ended.
+/// Memory   push is a CAS (acq_rel), taking all an exchange (acquire), leaving a CAS (acq_rel): the next owner sees
+///          everything the last one wrote. Read-modify-writes only, no fences (ThreadSanitizer cannot see fences).
+/// Rule     never post while holding a mutex: the post may run the strand right here.
+class Strand {
+ public:
+  static constexpr int kTasksPerTurn = 32;
+  static constexpr std::int64_t kTurnNanos = 50'000;
+
+  explicit Strand(Engine& engine) noexcept : engine_(&engine) {}
+  ~Strand() { assert(word_.load(std::memory_order_relaxed) == kIdle); }
+  Strand(const Strand&) = delete;
+  Strand& operator=(const Strand&) = delete;
+
+  /// `t` has its place in the order before this returns. t.alive must be set unless the caller keeps the strand alive.
+  void post(Task& t) noexcept;
+  /// The same with a callable, in a task of its own on the heap: f() → void or Next.
+  template <class F>
+  void post(Ref<Object> alive, F f);
+
+  Engine& engine() const noexcept { return *engine_; }
+  /// True while the calling thread runs a task of this very strand. For assertions.
+  bool isCurrent() const noexcept;
+
+ private:
+  friend class Activation;
+  static constexpr std::uintptr_t kIdle = 0;
+  static constexpr std::uintptr_t kBusy = 1;
+
+  bool push(Task& t) noexcept;
+  Task* takeAll() noexcept;
+  /// Runs one turn. True: tasks are left, the strand is still owned and must be handed to an executor.
+  bool runTurn() noexcept;
+
+  std::atomic<std::uintptr_t> word_{kIdle};  // kIdle | kBusy | newest Task*, linked to the older ones
+  Task* pending_ = nullptr;                  // taken but not yet run; owner only, in order
+  Engine* engine_;
+};
+static_assert(sizeof(Strand) == 3 * sizeof(void*));
+
+/// Something an executor can run: a strand's turn, or one task outside any strand. One tagged word.
+class Runnable {
+ public:
+  Runnable() noexcept = default;
+  explicit Runnable(Strand& s) noexcept : word_(reinterpret_cast<std::uintptr_t>(&s)) {}
+  explicit Runnable(Task& t) noexcept : word_(reinterpret_cast<std::uintptr_t>(&t) | 1) {}
+  explicit operator bool() const noexcept { return word_ != 0; }
+  bool isTask() const noexcept { return (word_ & 1) != 0; }
+  Strand& strand() const noexcept { return *reinterpret_cast<Strand*>(word_); }
+  Task& task() const noexcept { return *reinterpret_cast<Task*>(word_ & ~std::uintptr_t{1}); }
+
+ private:
+  std::uintptr_t word_ = 0;
+};
+
+/// What a thread is here for (R1). Decides whether it may block and run user code.
+enum class Role : std::uint8_t { kForeign, kReactor, kLane, kListener };
+
+/// Per thread: which strands it still has to run, and whether one is on its stack. Trivially destructible.
+class Activation {
+ public:
+  static constexpr std::size_t kReadyPerThread = 16;  ///< strands a thread keeps for itself before it asks the executor
+  static constexpr int kForeignActivations = 16;      ///< S5: turns a foreign or listener thread runs per call
+
+  static Activation& ofThisThread() noexcept;
+
+  Role role() const noexcept { return role_; }
+  void setRole(Role r) noexcept { role_ = r; }
+  /// A strand (or an after-task) is on this stack: no await, no user code (S6).
+  bool inside() const noexcept { return inside_; }
+  const Strand* current() const noexcept { return current_; }
+  /// The engine whose thread this is (reactor, lane, listener, a simulation's body); null on foreign threads.
+  Engine* home() const noexcept { return home_; }
+  void setHome(Engine* e) noexcept { home_ = e; }
+  /// Blocking is allowed here (A1).
+  bool mayAwait() const noexcept { return !inside_ && (role_ == Role::kForeign || role_ == Role::kListener); }
+
+  /// Takes `r` if there is room; false: give it to the executor. Runs nothing.
+  bool append(Engine& engine, Runnable r) noexcept;
+  /// Runs what was appended, unless a strand is on the stack already (then the outermost run() will).
+  void run() noexcept;
+  /// Runs `r` now on this thread, which must have no strand on its stack, then what it left here. For executors.
+  void run(Engine& engine, Runnable r) noexcept;
+
+ private:
+  struct Entry {
+    Engine* engine;
+    Runnable what;
+  };
+  void runOne(Engine& engine, Runnable r) noexcept;
+
+  std::array<Entry, kReadyPerThread> ready_{};
+  std::uint32_t head_ = 0;
+  std::uint32_t count_ = 0;
+  const Strand* current_ = nullptr;
+  Engine* home_ = nullptr;
+  bool inside_ = false;
+  Role role_ = Role::kForeign;
+};
+
+/// Runs `t` outside any strand, after the current activation: here, or on the executor when this thread has enough to
+/// do. For decoding, scanning, filtering: work that needs no strand and should not hold one. t.alive must be set.
+void after(Engine& engine, Task& t) noexcept;
+
+namespace detail {
+template <class F>
+struct FunctionTask final : Task {
+  explicit FunctionTask(F&& f) : call(std::move(f)) {}
+  Next run() noexcept override {
+    if constexpr (std::is_same_v<std::invoke_result_t<F&>, Next>) {
+      const Next n = call();
+      if (n == Next::kDone) delete this;
+      return n;
+    } else {
+      call();
+      delete this;
+      return Next::kDone;
+    }
+  }
+  F call;
+};
+}  // namespace detail
+
+template <class F>
+void Strand::post(Ref<Object> alive, F f) {
+  auto* t = new detail::FunctionTask<F>(std::move(f));
+  t->alive = std::move(alive);
+  post(*t);
+}
+
+/// after() with a callable in a task of its own.
+template <class F>
+void after(Engine& engine, Ref<Object> alive, F f) {
+  auto* t = new detail::FunctionTask<F>(std::move(f));
+  t->alive = std::move(alive);
+  after(engine, *t);
+}
+
+}  // namespace mqclient::base
