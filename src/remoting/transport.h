@@ -1,0 +1,74 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/buffer.h"
+#include "base/completion.h"
+#include "base/engine.h"
+#include "base/ref.h"
+#include "base/strand.h"
+
+namespace mqclient::remoting {
+
+/// What became of a frame that was not answered (N4).
+enum class FrameFate {
+  kNotSent,  ///< the transport has no byte of it: a retry cannot duplicate
+  kUnknown,  ///< some or all of it left
+};
+
+/// Hears what happens on one connection. Everything is called inside strand(), in order.
+class ConnectionHandler : public base::Object {
+ public:
+  /// The strand that owns this end: receiving, pending requests, closing.
+  virtual base::Strand& strand() noexcept = 0;
+  /// One whole frame, length field included, as the peer sent it. Not yet decoded or checked beyond its framing.
+  virtual void onFrame(base::Chain frame) noexcept = 0;
+  /// A frame given to send() was dropped by the close of the connection. `tag` is what send() was given.
+  virtual void onDropped(std::uint64_t tag, FrameFate fate) noexcept = 0;
+  /// The last call, exactly once: nobody sends or receives here any more.
+  virtual void onClosed(const Error& why) noexcept = 0;
+};
+
+/// Ordered bytes in both directions under the remoting framer (N1-N7). Owned by its handler; dies after onClosed.
+class Connection : public base::Object {
+ public:
+  /// Room in the output for `bytes` more (N5): false asks the caller to refuse or to wait. A response is never refused.
+  virtual bool hasRoom(std::size_t bytes) const noexcept = 0;
+  /// Any thread, strands included; never blocks. The frame has its place in the output before this returns. After the
+  /// close it goes to onDropped(tag, kNotSent).
+  virtual void send(base::Chain frame, std::uint64_t tag) noexcept = 0;
+  /// Any thread, idempotent. onClosed(why) follows on this end; the peer hears "connection closed by peer".
+  virtual void close(Error why) noexcept = 0;
+  /// "ip:port" of the two ends.
+  virtual const std::string& peerAddress() const noexcept = 0;
+  virtual const std::string& localAddress() const noexcept = 0;
+};
+
+/// Hears new connections of a listening address. onAccept is called outside strands or in one of the transport's own;
+/// it returns the handler of the new connection, or null to refuse (the connection is closed at once).
+class Acceptor : public base::Object {
+ public:
+  virtual base::Ref<ConnectionHandler> onAccept(base::Ref<Connection> connection) noexcept = 0;
+};
+
+/// A listening address; ends with close() or the last reference.
+class ListenSocket : public base::Object {
+ public:
+  virtual const std::string& address() const noexcept = 0;  ///< with the real port
+  virtual void close() noexcept = 0;
+};
+
+/// The seam: in-process link, TCP (with the next step of the project), either of them under faults.
+class Transport : public base::Object {
+ public:
+  /// Ends with a connection whose events go to `handler`, or kUnreachable / kTimeout. Starts no thread; any thread.
+  /// Frames may arrive at the handler before the completion runs.
+  virtual void connect(base::Engine& engine, std::string address, base::Ref<ConnectionHandler> handler,
+                       base::SteadyTime deadline, base::Completion<base::Ref<Connection>> done) = 0;
+  /// Port 0 picks a free one. kInvalidArgument, or kUnreachable when the address is taken.
+  virtual Result<base::Ref<ListenSocket>> listen(base::Engine& engine, std::string address,
+                                                 base::Ref<Acceptor> acceptor) = 0;
+};
+
+}  // namespace mqclient::remoting
