@@ -19,10 +19,11 @@ NOT_BY_DEFAULT = {"realtime", "slow"}
 TESTS_PER_SHARD = 40
 OUTPUT_KEPT = 60_000  # characters of a failed program's output that are shown
 
-RUN = re.compile(r"^\[ RUN      \] (\S+)", re.M)
-OK = re.compile(r"^\[       OK \] (\S+)", re.M)
-FAILED = re.compile(r"^\[  FAILED  \] (\S+?),?(?: where .*)? \(\d+ ms\)$", re.M)
-SKIPPED = re.compile(r"^\[  SKIPPED \] (\S+) \(\d+ ms\)$", re.M)
+# Not tied to the start of a line: what a test prints may lack its newline.
+RUN = re.compile(r"\[ RUN      \] (\S+)$", re.M)
+OK = re.compile(r"\[       OK \] (\S+) \(\d+ ms\)$", re.M)
+FAILED = re.compile(r"\[  FAILED  \] (\S+?)(?:, where .*)? \(\d+ ms\)$", re.M)
+SKIPPED = re.compile(r"\[  SKIPPED \] (\S+) \(\d+ ms\)$", re.M)
 
 
 def read_list(build):
@@ -62,11 +63,12 @@ def run_one(job):
         trouble = f"did not end within {seconds_allowed} s"
     passed = OK.findall(text)
     failed = FAILED.findall(text)
+    ended = set(passed) | set(failed)
     failed += [test + " (skipped; a test that does not run is no test)" for test in SKIPPED.findall(text)]
-    if code != 0 and not failed:
-        unfinished = [t for t in RUN.findall(text) if t not in set(passed)]
+    unfinished = [test for test in RUN.findall(text) if test not in ended]
+    if code < 0 and unfinished or code != 0 and not failed:
         what = trouble or (f"died of signal {-code}" if code < 0 else f"exit code {code}")
-        failed = [f"{unfinished[-1] if unfinished else name} ({what})"]
+        failed.append(f"{unfinished[-1] if unfinished else name} ({what})")
     return name, len(passed), failed, time.monotonic() - began, text
 
 
