@@ -20,6 +20,14 @@ class Object {
   void release() const noexcept {
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) const_cast<Object*>(this)->lastReferenceGone();
   }
+  /// For who knows the object only weakly, under a lock that its end takes too: false when the last reference is gone.
+  bool tryRetain() const noexcept {
+    std::uint32_t seen = refs_.load(std::memory_order_relaxed);
+    while (seen != 0) {
+      if (refs_.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
 
  protected:
   virtual ~Object() = default;

@@ -3,15 +3,23 @@
 namespace mqclient::base {
 
 void WaitSlot::settle() noexcept {
-  if (on_settle_) {
-    settled_.store(true, std::memory_order_release);
-    on_settle_();
-    return;
-  }
   settled_.store(true, std::memory_order_release);
   // Under the mutex: a waiter that looked before the store is either parked already or will look again.
   MutexLock lock(mutex_);
   if (parked_) changed_.notifyOne();
+  if (on_settle_) on_settle_();
+}
+
+bool WaitSlot::setOnSettle(UniqueFunction<void()> f) {
+  MutexLock lock(mutex_);
+  if (settled()) return false;
+  on_settle_ = std::move(f);
+  return true;
+}
+
+void WaitSlot::clearOnSettle() {
+  MutexLock lock(mutex_);
+  on_settle_.reset();
 }
 
 bool WaitSlot::parkUntil(SteadyTime deadline) {

@@ -17,8 +17,11 @@ class WaitSlot : public Object {
 
   /// Real waiting: until settled or `deadline` on the OS steady clock. For engines.
   bool parkUntil(SteadyTime deadline);
-  /// Simulation: called by settle() instead of waking a parked thread. Set before anybody can settle.
-  void setOnSettle(UniqueFunction<void()> f) { on_settle_ = std::move(f); }
+  /// Simulation: `f` is called by settle(), under the slot's lock, besides waking a parked thread; it only marks and
+  /// notifies. False: the slot is settled already and `f` will not be called.
+  bool setOnSettle(UniqueFunction<void()> f);
+  /// Once this has returned, the function given to setOnSettle() is not running and will not run.
+  void clearOnSettle();
   void reset() noexcept { settled_.store(false, std::memory_order_relaxed); }
 
  private:
@@ -26,7 +29,7 @@ class WaitSlot : public Object {
   Mutex mutex_;
   CondVar changed_;
   bool parked_ MQ_GUARDED_BY(mutex_) = false;
-  UniqueFunction<void()> on_settle_;
+  UniqueFunction<void()> on_settle_ MQ_GUARDED_BY(mutex_);
 };
 
 }  // namespace mqclient::base
