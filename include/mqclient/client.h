@@ -44,6 +44,24 @@ class MQCLIENT_EXPORT Runtime {
   std::shared_ptr<void> engine_;
 };
 
+/// What a ClientEvent tells about.
+enum class EventKind {
+  kBrokerDown,      ///< the connection to a broker ended
+  kBrokerUp,        ///< and is there again
+  kBrokerIsolated,  ///< sends avoid a broker for a while
+  kRouteChanged,    ///< a topic's queues or brokers changed
+  kRebalanced,      ///< a consumer's share of a topic's queues changed
+  kDiverged,        ///< members of a group compute their shares from different inputs
+  kWarning,         ///< a configuration that strands messages, an offset that jumped, ...
+};
+MQCLIENT_EXPORT const char* toString(EventKind) noexcept;
+
+struct ClientEvent {
+  EventKind kind{};
+  std::string subject{};  ///< broker name, topic or group
+  std::string text{};
+};
+
 /// The shared part of every client's options: write it once, give it to each.
 struct ClientOptions {
   /// "a:9876;b:9876", or "mock://demo?brokers=2&queues=8" for a cluster inside this process.
@@ -57,6 +75,8 @@ struct ClientOptions {
   LogLevel logLevel{LogLevel::kInfo};
   /// Hears what the library logs, one line a call, on a listener thread. Empty: silent.
   std::function<void(LogLevel level, std::string_view component, std::string_view line)> log{};
+  /// Hears what an operator should know, on a callback thread. Empty: nobody.
+  std::function<void(const ClientEvent&)> onEvent{};
   bool sendLatencyEnable{true};           ///< avoid brokers that were slow or failed lately. ClientConfig.java: off
   Millis pollNameServerInterval{30000};   ///< routes are asked for again so often. ClientConfig.java
   Millis heartbeatBrokerInterval{30000};  ///< ClientConfig.java
