@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Builds and runs the projects of tests/consumer_project_*: see ./dev consumer --help.
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+shared=0
+[ "${1:-}" != --shared ] || shared=1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+say() { printf '== %s\n' "$*"; }
+
+quietly() { # what, command...
+  local what=$1; shift
+  "$@" >"$work/log" 2>&1 </dev/null || { cat "$work/log"; say "FAILED: $what"; exit 1; }
+}
+configure() { quietly "configuring $2" cmake -G Ninja -S "$1" -B "$2" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO='-O1 -g1' "${@:3}"; }
+program() { say "running $(basename "$1")"; timeout 60 "$1" </dev/null || { say "FAILED: $1 (exit $?)"; exit 1; }; }
+
+installed() { # static|shared
+  local kind=$1 options=()
+  say "install, $kind"
+  [ "$kind" = static ] || options=(-DBUILD_SHARED_LIBS=ON)
+  configure "$top" "$work/lib-$kind" -DCMAKE_INSTALL_PREFIX="$work/prefix-$kind" \
+    -DMQCLIENT_BUILD_TESTS=OFF -DMQCLIENT_BUILD_SAMPLES=OFF -DMQCLIENT_BUILD_BENCHMARKS=OFF -DMQCLIENT_BUILD_TOOLS=OFF \
+    "${options[@]}"
+  quietly "building the $kind libraries" cmake --build "$work/lib-$kind"
+  quietly "installing the $kind libraries" cmake --install "$work/lib-$kind"
+  # Only the prefix is looked at: the sources could not be reached from the package.
+  ! grep -rq "$top" "$work/prefix-$kind"/lib*/cmake || { say "FAILED: the installed package names the source folder"; exit 1; }
+  say "project with find_package, $kind"
+  configure "$top/tests/consumer_project_find_package" "$work/find-$kind" -DCMAKE_PREFIX_PATH="$work/prefix-$kind"
+  quietly "building the project" cmake --build "$work/find-$kind"
+  local name
+  for name in finds_mqclient client_only broker_only; do
+    [ "$kind$name" != sharedclient_only ] || continue # the shared library has both halves
+    program "$work/find-$kind/$name"
+  done
+}
+
+installed static
+[ "$shared" = 0 ] || installed shared
+
+say "project with add_subdirectory"
+configure "$top/tests/consumer_project_add_subdirectory" "$work/sub" -DMQCLIENT_SOURCES="$top" \
+ 
+quietly "building the project" cmake --build "$work/sub" --target carries_mqclient
+program "$work/sub/carries_mqclient"
+say "the consumer projects build and run"
