@@ -87,7 +87,7 @@ bool Strand::runTurn() noexcept {
 }
 
 bool Activation::append(Engine& engine, Runnable r) noexcept {
-  if (count_ == kReadyPerThread) return false;
+  if (count_ == kReadyPerThread || (role_ == Role::kLane && engine.hasExecutor())) return false;
   ready_[(head_ + count_) % kReadyPerThread] = Entry{&engine, r};
   ++count_;
   return true;
@@ -110,30 +110,37 @@ void Activation::runOne(Engine& engine, Runnable r) noexcept {
   if (left) engine.submit(r);
 }
 
-void Activation::run() noexcept {
-  if (inside_) return;
-  inside_ = true;
+int Activation::runReady(int budget) noexcept {
   int turns = 0;
-  const bool limited = role_ == Role::kForeign || role_ == Role::kListener;
   while (count_ > 0) {
     const Entry e = ready_[head_];
     head_ = (head_ + 1) % kReadyPerThread;
     --count_;
-    if (limited && ++turns > kForeignActivations && e.engine->hasExecutor()) {
+    // Without an executor nobody else would: whoever posts runs until nothing is left.
+    if (e.engine->hasExecutor() && (turns >= budget || (settled_ && settled_(awaited_)))) {
       e.engine->submit(e.what);
     } else {
       runOne(*e.engine, e.what);
+      ++turns;
     }
   }
+  return turns;
+}
+
+void Activation::run() noexcept {
+  if (inside_) return;
+  inside_ = true;
+  runReady(kTurnsPerCall);
   inside_ = false;
 }
 
-void Activation::run(Engine& engine, Runnable r) noexcept {
-  assert(!inside_);
+int Activation::run(Engine& engine, Runnable r, int budget) noexcept {
+  assert(!inside_ && budget >= 1);
   inside_ = true;
   runOne(engine, r);
+  const int turns = 1 + runReady(budget - 1);
   inside_ = false;
-  run();
+  return turns;
 }
 
 void after(Engine& engine, Task& t) noexcept {

@@ -5,9 +5,19 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "base/ref.h"
+
+// tests/base/strand_steps compiles this floor's strand with an atomic whose every access is a scheduling point.
+#if defined(MQCLIENT_STRAND_WORD_HEADER)
+#include MQCLIENT_STRAND_WORD_HEADER
+#else
+namespace mqclient::base {
+using StrandWord = std::atomic<std::uintptr_t>;
+}
+#endif
 
 namespace mqclient::base {
 
@@ -71,8 +81,8 @@ class Strand {
   /// Runs one turn. True: tasks are left, the strand is still owned and must be handed to an executor.
   bool runTurn() noexcept;
 
-  std::atomic<std::uintptr_t> word_{kIdle};  // kIdle | kBusy | newest Task*, linked to the older ones
-  Task* pending_ = nullptr;                  // taken but not yet run; owner only, in order
+  StrandWord word_{kIdle};   // kIdle | kBusy | newest Task*, linked to the older ones
+  Task* pending_ = nullptr;  // taken but not yet run; owner only, in order
   Engine* engine_;
 };
 static_assert(sizeof(Strand) == 3 * sizeof(void*));
@@ -99,7 +109,7 @@ enum class Role : std::uint8_t { kForeign, kReactor, kLane, kListener };
 class Activation {
  public:
   static constexpr std::size_t kReadyPerThread = 16;  ///< strands a thread keeps for itself before it asks the executor
-  static constexpr int kForeignActivations = 16;      ///< S5: turns a foreign or listener thread runs per call
+  static constexpr int kTurnsPerCall = 16;  ///< S5, X1: turns per call, and per executor's look at its sockets
 
   static Activation& ofThisThread() noexcept;
 
@@ -114,27 +124,56 @@ class Activation {
   /// Blocking is allowed here (A1).
   bool mayAwait() const noexcept { return !inside_ && (role_ == Role::kForeign || role_ == Role::kListener); }
 
-  /// Takes `r` if there is room; false: give it to the executor. Runs nothing.
+  /// Takes `r` if there is room and this thread runs strands (a lane does not); false: give it to the executor.
+  /// Runs nothing.
   bool append(Engine& engine, Runnable r) noexcept;
-  /// Runs what was appended, unless a strand is on the stack already (then the outermost run() will).
+  /// Runs what was appended, unless a strand is on the stack already (then the outermost run() will). After
+  /// kTurnsPerCall turns, or once what the thread awaits is settled (Awaited), the rest goes to the executor.
   void run() noexcept;
-  /// Runs `r` now on this thread, which must have no strand on its stack, then what it left here. For executors.
-  void run(Engine& engine, Runnable r) noexcept;
+  /// Runs `r` now on this thread, which must have no strand on its stack, then what it left here: together at most
+  /// `budget` turns (>= 1), the rest goes to the executor. Answers the turns run. For executors.
+  int run(Engine& engine, Runnable r, int budget = kTurnsPerCall) noexcept;
 
  private:
   struct Entry {
     Engine* engine;
     Runnable what;
   };
+  friend class Awaited;
   void runOne(Engine& engine, Runnable r) noexcept;
+  int runReady(int budget) noexcept;
 
   std::array<Entry, kReadyPerThread> ready_{};
   std::uint32_t head_ = 0;
   std::uint32_t count_ = 0;
   const Strand* current_ = nullptr;
   Engine* home_ = nullptr;
+  bool (*settled_)(const void*) noexcept = nullptr;  // of the innermost Awaited
+  const void* awaited_ = nullptr;
   bool inside_ = false;
   Role role_ = Role::kForeign;
+};
+
+/// While it lives, the calling thread is about to wait for `what`: once settled(what), the thread stops running strands
+/// for others and what it still had goes to the executor (S5). Set it around the posts of a blocking call.
+class Awaited {
+ public:
+  Awaited(bool (*settled)(const void*) noexcept, const void* what) noexcept
+      : here_(Activation::ofThisThread()), outer_settled_(here_.settled_), outer_(here_.awaited_) {
+    here_.settled_ = settled;
+    here_.awaited_ = what;
+  }
+  ~Awaited() {
+    here_.settled_ = outer_settled_;
+    here_.awaited_ = outer_;
+  }
+  Awaited(const Awaited&) = delete;
+  Awaited& operator=(const Awaited&) = delete;
+
+ private:
+  Activation& here_;
+  bool (*outer_settled_)(const void*) noexcept;
+  const void* outer_;
 };
 
 /// Runs `t` outside any strand, after the current activation: here, or on the executor when this thread has enough to

@@ -1,20 +1,25 @@
 #include "base/wait.h"
 
+#include "base/parker.h"
+
 namespace mqclient::base {
 
 void WaitSlot::settle() noexcept {
-  settled_.store(true, std::memory_order_release);
-  // Under the mutex: a waiter that looked before the store is either parked already or will look again.
-  MutexLock lock(mutex_);
-  if (parked_) changed_.notifyOne();
-  if (on_settle_) on_settle_();
+  const std::uint32_t before = state_.fetch_or(kSettled, std::memory_order_acq_rel);
+  if ((before & kSettled) != 0) return;
+  if ((before & kParked) != 0) wakeSleeper(state_);
+  if ((before & kWatched) != 0) {
+    MutexLock lock(mutex_);
+    if (on_settle_) on_settle_();
+  }
 }
 
 bool WaitSlot::setOnSettle(UniqueFunction<void()> f) {
   MutexLock lock(mutex_);
-  if (settled()) return false;
   on_settle_ = std::move(f);
-  return true;
+  if ((state_.fetch_or(kWatched, std::memory_order_acq_rel) & kSettled) == 0) return true;
+  on_settle_.reset();
+  return false;
 }
 
 void WaitSlot::clearOnSettle() {
@@ -23,19 +28,13 @@ void WaitSlot::clearOnSettle() {
 }
 
 bool WaitSlot::parkUntil(SteadyTime deadline) {
-  if (settled()) return true;
-  MutexLock lock(mutex_);
-  parked_ = true;
-  while (!settled()) {
-    if (deadline == SteadyTime::max()) {
-      changed_.wait(mutex_);
-    } else if (!changed_.waitUntil(mutex_, deadline) && !settled()) {
-      parked_ = false;
-      return false;
-    }
+  const std::int64_t until = deadline == SteadyTime::max() ? kNoDeadline : deadline.time_since_epoch().count();
+  std::uint32_t seen = state_.fetch_or(kParked, std::memory_order_acq_rel) | kParked;
+  while ((seen & kSettled) == 0) {
+    if (!sleepWhile(state_, seen, until)) break;
+    seen = state_.load(std::memory_order_acquire);
   }
-  parked_ = false;
-  return true;
+  return settled();
 }
 
 }  // namespace mqclient::base

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <atomic>
-#include <memory>
+#include <cstdint>
+#include <utility>
 
 #include "base/engine.h"
 #include "base/mutex.h"
@@ -9,11 +10,12 @@
 namespace mqclient::base {
 
 /// Where a blocked thread waits (A2): counted, so a settlement after the deadline touches only the slot and never a
-/// stack. One waiter; settle() from any thread, any number of times.
+/// stack. One waiter; settle() from any thread, any number of times (the first counts); who settles holds a share.
+/// Memory: what was done before settle() is seen after a settled() or parkUntil() that answered true.
 class WaitSlot : public Object {
  public:
   void settle() noexcept;
-  bool settled() const noexcept { return settled_.load(std::memory_order_acquire); }
+  bool settled() const noexcept { return (state_.load(std::memory_order_acquire) & kSettled) != 0; }
 
   /// Real waiting: until settled or `deadline` on the OS steady clock. For engines.
   bool parkUntil(SteadyTime deadline);
@@ -22,13 +24,16 @@ class WaitSlot : public Object {
   bool setOnSettle(UniqueFunction<void()> f);
   /// Once this has returned, the function given to setOnSettle() is not running and will not run.
   void clearOnSettle();
-  void reset() noexcept { settled_.store(false, std::memory_order_relaxed); }
+  /// For the next wait. Only after a settled one: a slot that was given up may still be settled late.
+  void reset() noexcept { state_.store(0, std::memory_order_relaxed); }
 
  private:
-  std::atomic<bool> settled_{false};
+  static constexpr std::uint32_t kParked = 1;   // a thread sleeps on the word, or is about to
+  static constexpr std::uint32_t kWatched = 2;  // on_settle_ wants to know
+  static constexpr std::uint32_t kSettled = 4;
+
+  std::atomic<std::uint32_t> state_{0};
   Mutex mutex_;
-  CondVar changed_;
-  bool parked_ MQ_GUARDED_BY(mutex_) = false;
   UniqueFunction<void()> on_settle_ MQ_GUARDED_BY(mutex_);
 };
 

@@ -1,0 +1,71 @@
+#include "base/parker.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace mqclient::base {
+
+namespace {
+
+constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
+constexpr int kPausesPerLook = 16;  // reading the clock costs about as much as this many pauses
+
+void pauseCpu() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+std::int64_t steadyNanos() noexcept {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<std::int64_t>(t.tv_sec) * kNanosPerSecond + t.tv_nsec;
+}
+
+bool sleepWhile(const std::atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t deadline) noexcept {
+  static_assert(sizeof word == sizeof(std::uint32_t));
+  timespec until{};
+  if (deadline != kNoDeadline) {
+    if (deadline <= 0) return false;
+    until.tv_sec = static_cast<time_t>(deadline / kNanosPerSecond);
+    until.tv_nsec = static_cast<long>(deadline % kNanosPerSecond);
+  }
+  // FUTEX_WAIT_BITSET: the deadline is absolute on CLOCK_MONOTONIC.
+  const long r = syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected,
+                         deadline == kNoDeadline ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
+  return !(r == -1 && errno == ETIMEDOUT);
+}
+
+void wakeSleeper(const std::atomic<std::uint32_t>& word) noexcept {
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+bool Parker::park(std::int64_t deadline, std::int64_t spin_nanos) noexcept {
+  if (spin_nanos > 0 && state_.load(std::memory_order_relaxed) == kEmpty) {
+    const std::int64_t give_up = steadyNanos() + spin_nanos;
+    do {
+      for (int i = 0; i < kPausesPerLook && state_.load(std::memory_order_relaxed) == kEmpty; ++i) pauseCpu();
+    } while (state_.load(std::memory_order_relaxed) == kEmpty && steadyNanos() < give_up);
+  }
+  std::uint32_t seen = kEmpty;
+  if (state_.compare_exchange_strong(seen, kParked, std::memory_order_acq_rel, std::memory_order_acquire)) {
+    while (state_.load(std::memory_order_acquire) == kParked) {
+      if (!sleepWhile(state_, kParked, deadline)) break;
+    }
+  }
+  return state_.exchange(kEmpty, std::memory_order_acq_rel) == kToken;
+}
+
+void Parker::wake() noexcept {
+  if (state_.exchange(kToken, std::memory_order_acq_rel) == kParked) wakeSleeper(state_);
+}
+
+}  // namespace mqclient::base

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace mqclient::base {
+
+/// Nanoseconds of the OS steady clock (CLOCK_MONOTONIC): the time base of every wait here.
+std::int64_t steadyNanos() noexcept;
+inline constexpr std::int64_t kNoDeadline = INT64_MAX;
+
+/// Sleeps while `word` holds `expected`, until woken or `deadline` (steadyNanos). May return early for no reason.
+/// False: the deadline has passed.
+bool sleepWhile(const std::atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t deadline) noexcept;
+/// Wakes one sleeper of `word`, whose value the caller has changed before.
+void wakeSleeper(const std::atomic<std::uint32_t>& word) noexcept;
+
+/// Where one thread of ours sleeps when it has nothing to do. A wake before the sleep is kept: none is lost.
+///
+/// Threads  park(): the owner only. wake(): any. One system call each at most, none if the owner is awake.
+/// Memory   what was done before wake() is seen after the park() that took it.
+/// Later    a reactor with sockets sleeps in its poller instead; then its wake() writes to an eventfd, here.
+class Parker {
+ public:
+  /// True: woken; false: the deadline passed. Looks for `spin_nanos` before it sleeps, so that a wake that comes at
+  /// once costs no system call and no scheduling on either side.
+  bool park(std::int64_t deadline, std::int64_t spin_nanos = 0) noexcept;
+  void wake() noexcept;
+
+ private:
+  static constexpr std::uint32_t kEmpty = 0;   // awake, no wake pending
+  static constexpr std::uint32_t kToken = 1;   // a wake that the next park() takes
+  static constexpr std::uint32_t kParked = 2;  // asleep, or about to be
+
+  std::atomic<std::uint32_t> state_{kEmpty};
+};
+
+}  // namespace mqclient::base
