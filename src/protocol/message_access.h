@@ -10,6 +10,10 @@
 #include "base/buffer.h"
 #include "mqclient/message.h"
 
+namespace mqclient::protocol {
+struct RecordFields;
+}
+
 namespace mqclient {
 inline namespace v1 {
 namespace detail {
@@ -51,7 +55,11 @@ struct MessageAccess {
 
   /// The views of one pull answer, in order. Records that cannot be read are left out, and only those: each one says
   /// its own size (MessageDecoder.java skips all that follow). `skipped` counts them.
-  static std::vector<MessageExt> decode(std::shared_ptr<const MessageFrame> frame, std::size_t* skipped = nullptr);
+  static std::vector<MessageExt> decode(const std::shared_ptr<const MessageFrame>& frame,
+                                        std::size_t* skipped = nullptr);
+  /// A view of the record at `record`, whose fields were read already.
+  static MessageExt view(std::shared_ptr<const MessageFrame> frame, const std::byte* record,
+                         const protocol::RecordFields& fields);
   /// One record inside `frame`. kCorrupt.
   static Result<MessageExt> decodeOne(std::shared_ptr<const MessageFrame> frame, std::span<const std::byte> record);
 
