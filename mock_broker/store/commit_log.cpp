@@ -1,0 +1,83 @@
+#include "mock_broker/store/commit_log.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "protocol/message_record.h"
+
+namespace mqclient::store {
+namespace {
+std::string pathOf(std::int64_t start) { return "commitlog/" + fileNameOf(start); }
+}  // namespace
+
+CommitLog::CommitLog(FileSystem& files, Options options) noexcept : files_(files), options_(options) {}
+
+Result<CommitLog::Place> CommitLog::place(std::size_t bytes) {
+  if (bytes > recordBytesMax()) {
+    return Error(ErrorCode::kMessageIllegal, "a record of " + std::to_string(bytes) + " bytes does not fit a segment of " +
+                                                 std::to_string(options_.segment_bytes));
+  }
+  const auto room = [this] { return writing_ ? segment_start_ + segmentBytes() - write_offset_ : 0; };
+  if (static_cast<std::int64_t>(bytes + kSpareBytes) > room()) [[unlikely]] {
+    if (auto rolled = roll(); !rolled) return std::move(rolled).error();
+  }
+  const Place place{writing_->data() + (write_offset_ - segment_start_), write_offset_};
+  write_offset_ += static_cast<std::int64_t>(bytes);
+  return place;
+}
+
+Result<void> CommitLog::roll() {
+  const std::int64_t next = writing_ ? segment_start_ + segmentBytes() : 0;
+  const std::size_t kept_max = std::max(kSegmentsMin, options_.bytes_max / options_.segment_bytes);
+  std::shared_ptr<MappedFile> oldest;
+  std::int64_t oldest_start = 0;
+  {
+    base::MutexLock lock(mutex_);
+    if (segments_.size() >= kept_max) {
+      oldest = std::move(segments_.front());
+      segments_.pop_front();
+      oldest_start = min_offset_.load(std::memory_order_relaxed);
+      min_offset_.store(oldest_start + segmentBytes(), std::memory_order_release);
+    }
+  }
+  if (oldest) {
+    dropped_.fetch_add(1, std::memory_order_relaxed);
+    // Before the new one is made, so that its block can be taken over. The name cannot be missing: we made it.
+    if (auto removed = files_.remove(pathOf(oldest_start)); !removed) return removed;
+    oldest.reset();
+  }
+  auto made = files_.map(pathOf(next), options_.segment_bytes, Fill::kAnything);
+  if (!made) return std::move(made).error();
+  if (writing_) {
+    std::byte* blank = writing_->data() + (write_offset_ - segment_start_);
+    base::putBe32(blank, static_cast<std::uint32_t>(next - write_offset_));
+    base::putBe32(blank + sizeof(std::uint32_t), protocol::kBlankMagic);
+  }
+  writing_ = made->get();
+  segment_start_ = write_offset_ = next;
+  base::MutexLock lock(mutex_);
+  segments_.push_back(*std::move(made));
+  return {};
+}
+
+const std::byte* CommitLog::Reader::at(std::int64_t offset, std::size_t bytes) {
+  const auto wanted_end = offset + static_cast<std::int64_t>(bytes);
+  if (offset < from_ || wanted_end > to_) {
+    if (offset < 0 || wanted_end > log_->maxOffset()) return nullptr;
+    std::shared_ptr<MappedFile> before = std::move(segment_);  // dies after the lock
+    from_ = to_ = 0;
+    base::MutexLock lock(log_->mutex_);
+    const std::int64_t min = log_->min_offset_.load(std::memory_order_relaxed);
+    const auto index = static_cast<std::size_t>((offset - min) / log_->segmentBytes());
+    if (offset < min || index >= log_->segments_.size()) return nullptr;
+    segment_ = log_->segments_[index];
+    from_ = min + static_cast<std::int64_t>(index) * log_->segmentBytes();
+    // Cached only up to what is published now: later bytes of the same segment ask again.
+    to_ = std::min(from_ + log_->segmentBytes(), log_->maxOffset());
+    if (wanted_end > to_) return nullptr;
+  }
+  return segment_->data() + (offset - from_);
+}
+
+}  // namespace mqclient::store

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "base/buffer.h"
+#include "base/mutex.h"
+#include "mqclient/error.h"
+#include "mock_broker/store/file_system.h"
+
+namespace mqclient::store {
+
+/// All records of a broker, back to back, in segments of one size.
+///
+/// Shape    byte p of the log lies in segment p / segment_bytes. A record lies in one segment and leaves at least
+///          kSpareBytes behind it; what does not fit is covered by a blank record (remaining length i32,
+///          protocol::kBlankMagic) and the record starts the next segment. Same layout in memory and in files.
+/// Bounds   at most bytes_max of segments: before a new one is made the oldest goes and minOffset() moves. Readers that
+///          pinned it go on reading.
+/// Threads  place() and publish(): the *log* strand. All others: any; bytes below maxOffset() never change.
+/// Source   CommitLog.java, MappedFileQueue.java
+class CommitLog {
+ public:
+  static constexpr std::size_t kSpareBytes = 8;
+  static constexpr std::size_t kSegmentsMin = 2;  ///< there is always one to read while one is written
+
+  struct Options {
+    std::size_t segment_bytes{8u << 20};
+    std::size_t bytes_max{256u << 20};
+  };
+
+  CommitLog(FileSystem& files, Options options) noexcept;
+
+  /// Room for `bytes` in one segment; nobody sees it before publish().
+  struct Place {
+    std::byte* at;
+    std::int64_t offset;  ///< physical offset of the first byte
+  };
+  /// kMessageIllegal: larger than a segment can take; else what the file system says.
+  Result<Place> place(std::size_t bytes);
+  /// Everything placed so far may be read from now on.
+  void publish() noexcept { max_offset_.store(write_offset_, std::memory_order_release); }
+
+  std::int64_t minOffset() const noexcept { return min_offset_.load(std::memory_order_acquire); }
+  std::int64_t maxOffset() const noexcept { return max_offset_.load(std::memory_order_acquire); }
+  std::uint64_t segmentsDropped() const noexcept { return dropped_.load(std::memory_order_relaxed); }
+  std::size_t recordBytesMax() const noexcept { return options_.segment_bytes - kSpareBytes; }
+
+  /// Walks records in one direction and pins one segment at a time.
+  class Reader {
+   public:
+    explicit Reader(const CommitLog& log) noexcept : log_(&log) {}
+    /// [offset, offset + bytes) or nullptr when it is gone or was never published.
+    const std::byte* at(std::int64_t offset, std::size_t bytes);
+    /// The share that keeps what at() answered last.
+    const std::shared_ptr<MappedFile>& pinned() const noexcept { return segment_; }
+    std::int64_t pinnedFrom() const noexcept { return from_; }
+
+   private:
+    const CommitLog* log_;
+    std::shared_ptr<MappedFile> segment_;
+    std::int64_t from_ = 0;
+    std::int64_t to_ = 0;
+  };
+
+ private:
+  Result<void> roll();
+  std::int64_t segmentBytes() const noexcept { return static_cast<std::int64_t>(options_.segment_bytes); }
+
+  FileSystem& files_;
+  const Options options_;
+  // log strand only
+  MappedFile* writing_ = nullptr;
+  std::int64_t segment_start_ = 0;
+  std::int64_t write_offset_ = 0;
+
+  std::atomic<std::int64_t> min_offset_{0};
+  std::atomic<std::int64_t> max_offset_{0};
+  std::atomic<std::uint64_t> dropped_{0};
+  mutable base::Mutex mutex_;
+  std::deque<std::shared_ptr<MappedFile>> segments_ MQ_GUARDED_BY(mutex_);  // the first starts at min_offset_
+};
+
+}  // namespace mqclient::store
