@@ -10,7 +10,11 @@ namespace mqclient::remoting {
 
 /// What a link does with one frame. Consulted inside the sending end's output, once a frame, in order.
 struct LinkVerdict {
-  enum class Kind { kDeliver, kDrop /*a black hole: the bytes vanish, nobody is told*/, kCut /*the connection ends before this frame*/ };
+  enum class Kind {
+    kDeliver,
+    kDrop /*a black hole: the bytes vanish, nobody is told*/,
+    kCut /*the connection ends before this frame*/
+  };
   Kind kind{Kind::kDeliver};
   base::Nanos delay{0};  ///< before delivery; frames of one direction never overtake each other
 };
@@ -25,9 +29,9 @@ class LinkPolicy {
   virtual LinkVerdict onConnect(const std::string& server) noexcept = 0;
 };
 
-/// A network inside the process: addresses are names of its own, no port, no thread (N7). One strand per direction; send
-/// posts the encoded frame, the receiver decodes it; bounds, fates and close events are those of TCP.
-/// `send` on an idle link runs the receiver on the calling thread as soon as no strand is on its stack.
+/// A network inside the process: addresses are names of its own, no port, no thread (N7). One strand per direction;
+/// send posts the encoded frame, the receiver decodes it; bounds, fates and close events are those of TCP. `send` on an
+/// idle link runs the receiver on the calling thread as soon as no strand is on its stack.
 class InProcessNetwork : public Transport {
  public:
   static base::Ref<InProcessNetwork> make();

@@ -15,9 +15,9 @@
 namespace mqclient::remoting {
 
 struct RemotingClientOptions {
-  base::Millis connect_timeout{3000};      ///< NettyClientConfig.java connectTimeoutMillis
-  base::Millis idle_close{120'000};        ///< no byte either way for this long: closed, reopened on next use
-  std::size_t in_flight_max{65'535};       ///< requests of this client waiting for an answer; beyond: kQueueFull
+  base::Millis connect_timeout{3000};       ///< NettyClientConfig.java connectTimeoutMillis
+  base::Millis idle_close{120'000};         ///< no byte either way for this long: closed, reopened on next use
+  std::size_t in_flight_max{65'535};        ///< requests of this client waiting for an answer; beyond: kQueueFull
   base::Millis reconnect_backoff_min{100};  ///< after a failed connect, doubling with jitter
   base::Millis reconnect_backoff_max{10'000};
 };
@@ -25,19 +25,22 @@ struct RemotingClientOptions {
 /// Requests to any number of addresses over one connection each: connects on first use, matches answers by opaque,
 /// fails what is pending when a connection ends. Owns no thread.
 ///
-/// Errors  kTimeout (no answer by the deadline), kUnreachable (no connection; Applied::kNo), kConnectionLost, kQueueFull
-///         (our bound), kCorrupt (the peer's bytes; the connection is closed), kClosed. Applied::kUnknown exactly when the
-///         frame may have left (N4).
+/// Errors  kTimeout (no answer by the deadline), kUnreachable (no connection; Applied::kNo), kConnectionLost,
+/// kQueueFull
+///         (our bound), kCorrupt (the peer's bytes; the connection is closed), kClosed. Applied::kUnknown exactly when
+///         the frame may have left (N4).
 /// Threads any; completions run inside the connection's strand.
 class RemotingClient : public base::Object {
  public:
   static base::Ref<RemotingClient> make(base::Ref<base::Engine> engine, base::Ref<Transport> transport,
                                         base::Ref<base::Log> log, RemotingClientOptions options = {});
 
-  /// Sends `frame`, a request encoded with `opaque` (Engine::nextOpaque()), and completes with the answer whatever its code.
+  /// Sends `frame`, a request encoded with `opaque` (Engine::nextOpaque()), and completes with the answer whatever its
+  /// code.
   virtual void invoke(const std::string& address, std::int32_t opaque, base::Chain frame, base::SteadyTime deadline,
                       base::Completion<protocol::RemotingCommand> done) = 0;
-  /// Completes when the frame has its place in the output of an open connection (kept until `deadline` while connecting).
+  /// Completes when the frame has its place in the output of an open connection (kept until `deadline` while
+  /// connecting).
   virtual void invokeOneway(const std::string& address, base::Chain frame, base::SteadyTime deadline,
                             base::Completion<void> done) = 0;
 
@@ -50,11 +53,13 @@ class RemotingClient : public base::Object {
   };
   virtual void setEvents(base::Ref<Events> events) = 0;
 
-  /// Closes the connection to an address that is in no route any more; what is pending there fails with kConnectionLost.
+  /// Closes the connection to an address that is in no route any more; what is pending there fails with
+  /// kConnectionLost.
   virtual void forget(const std::string& address) = 0;
   /// Open connections now (tests, health).
   virtual std::size_t connections() const = 0;
-  /// Refuses new requests, fails pending ones with kClosed, closes connections; completes when all have ended. Idempotent.
+  /// Refuses new requests, fails pending ones with kClosed, closes connections; completes when all have ended.
+  /// Idempotent.
   virtual void close(base::Completion<void> done) = 0;
 };
 

@@ -16,13 +16,14 @@ namespace mqclient::remoting {
 /// Limits on what strangers may ask of us; see docs/promises.md. Each is tested at limit - 1, limit, limit + 1.
 struct RemotingServerOptions {
   std::size_t connections_max{10'000};
-  std::size_t connections_per_address_max{256};  ///< by IP; not applied to in-process peers
+  std::size_t connections_per_address_max{256};     ///< by IP; not applied to in-process peers
   std::size_t in_flight_per_connection_max{1'024};  ///< beyond: SYSTEM_BUSY
   base::Millis idle_close{120'000};
 };
 
 struct RemotingServerCounters {
-  std::atomic<std::uint64_t> requests{0}, responders_dropped{0}, corrupt_closed{0}, busy_refused{0}, connections_refused{0};
+  std::atomic<std::uint64_t> requests{0}, responders_dropped{0}, corrupt_closed{0}, busy_refused{0},
+      connections_refused{0};
 };
 
 /// Listens on one address and hands requests to a handler; one strand a connection, requests in the order received.

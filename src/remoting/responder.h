@@ -35,8 +35,8 @@ class ResponseSink : public base::Object {
 };
 
 /// The right to answer one request: move-only, answers once. Dropped unused it answers SYSTEM_ERROR, counted, and that
-/// count fails tests. answer() encodes on the calling thread, in the request's format; any thread. One-way requests have
-/// a responder too, whose answers go nowhere.
+/// count fails tests. answer() encodes on the calling thread, in the request's format; any thread. One-way requests
+/// have a responder too, whose answers go nowhere.
 class Responder {
  public:
   Responder() noexcept = default;
@@ -62,7 +62,9 @@ class Responder {
   void answer(ResponseCode code, std::string_view remark, const Header& header, base::Chain body = {}) && {
     const base::Ref<ResponseSink> sink = std::move(sink_);
     if (!sink) return;
-    if (!oneway_) sink->respond(protocol::encodeResponse(opaque_, type_, code, remark, header, std::move(body)));
+    if (!oneway_)
+      sink->respond(
+          protocol::encodeResponse(protocol::RequestIdentity{opaque_, type_}, code, remark, header, std::move(body)));
     sink->requestEnded(false);
   }
   void answer(ResponseCode code, std::string_view remark = {}) && {
@@ -82,14 +84,15 @@ class Responder {
   bool oneway_ = false;
 };
 
-/// One request as it arrived. What outlives handle() must be copied or keep `command` (its body slices own their bytes).
+/// One request as it arrived. What outlives handle() must be copied or keep `command` (its body slices own their
+/// bytes).
 struct Request {
   protocol::RemotingCommand command;
   base::Ref<Peer> peer;
 };
 
-/// Answers requests, possibly later. handle() runs inside the connection's strand, in the order received: it decodes and
-/// posts on, and takes no longer than a step (S6).
+/// Answers requests, possibly later. handle() runs inside the connection's strand, in the order received: it decodes
+/// and posts on, and takes no longer than a step (S6).
 class RequestHandler : public base::Object {
  public:
   virtual void handle(Request request, Responder responder) noexcept = 0;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -10,6 +12,10 @@
 #include "base/strand.h"
 
 namespace mqclient::remoting {
+
+/// Bytes in one connection's output, sent and not yet out: more requests are refused, more answers stop its reading
+/// (N5).
+inline constexpr std::size_t kOutputBytesMax = 32u << 20;
 
 /// What became of a frame that was not answered (N4).
 enum class FrameFate {
@@ -24,7 +30,9 @@ class ConnectionHandler : public base::Object {
   virtual base::Strand& strand() noexcept = 0;
   /// One whole frame, length field included, as the peer sent it. Not yet decoded or checked beyond its framing.
   virtual void onFrame(base::Chain frame) noexcept = 0;
-  /// A frame given to send() was dropped by the close of the connection. `tag` is what send() was given.
+  /// A frame given to send() was dropped by the close of the connection. `tag` is what send() was given. May be called
+  /// by send() itself where that runs inside strand(). A frame that was sent and not reported here before onClosed may
+  /// have reached the peer.
   virtual void onDropped(std::uint64_t tag, FrameFate fate) noexcept = 0;
   /// The last call, exactly once: nobody sends or receives here any more.
   virtual void onClosed(const Error& why) noexcept = 0;
@@ -40,13 +48,16 @@ class Connection : public base::Object {
   virtual void send(base::Chain frame, std::uint64_t tag) noexcept = 0;
   /// Any thread, idempotent. onClosed(why) follows on this end; the peer hears "connection closed by peer".
   virtual void close(Error why) noexcept = 0;
+  /// True when both ends are in this process: limits on strangers do not apply.
+  virtual bool sameProcess() const noexcept { return false; }
   /// "ip:port" of the two ends.
   virtual const std::string& peerAddress() const noexcept = 0;
   virtual const std::string& localAddress() const noexcept = 0;
 };
 
 /// Hears new connections of a listening address. onAccept is called outside strands or in one of the transport's own;
-/// it returns the handler of the new connection, or null to refuse (the connection is closed at once).
+/// it returns the handler of the new connection, or null to refuse (the connection is closed at once). It does not send
+/// or close before it has returned.
 class Acceptor : public base::Object {
  public:
   virtual base::Ref<ConnectionHandler> onAccept(base::Ref<Connection> connection) noexcept = 0;
@@ -63,7 +74,7 @@ class ListenSocket : public base::Object {
 class Transport : public base::Object {
  public:
   /// Ends with a connection whose events go to `handler`, or kUnreachable / kTimeout. Starts no thread; any thread.
-  /// Frames may arrive at the handler before the completion runs.
+  /// `done` is settled inside handler->strand(), before the handler hears anything else.
   virtual void connect(base::Engine& engine, std::string address, base::Ref<ConnectionHandler> handler,
                        base::SteadyTime deadline, base::Completion<base::Ref<Connection>> done) = 0;
   /// Port 0 picks a free one. kInvalidArgument, or kUnreachable when the address is taken.
