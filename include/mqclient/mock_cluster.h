@@ -30,7 +30,7 @@ struct MockClusterOptions {
   std::uint64_t seed{1};  ///< kVirtual: decides every choice; the same seed gives the same run
 };
 
-/// The hand that moves a virtual cluster's time. On a kReal cluster every member answers kUnsupported or does nothing.
+/// The hand that moves a virtual cluster's time. On a kReal cluster every member answers kUnsupported.
 class MQCLIENT_EXPORT VirtualClock {
  public:
   /// Lets `by` pass: timers due within it fire in order, what they start runs to its end.
@@ -51,15 +51,16 @@ class MQCLIENT_EXPORT MockBroker {
   const std::string& name() const;
   const std::string& address() const;
   bool running() const;
-  /// Unregisters, answers nobody any more and closes its connections. Stored messages stay for start(). Idempotent.
+  /// Unregisters, answers nobody any more, closes its connections and forgets what it had stored. Idempotent.
   Result<void> stop();
-  /// Comes back at the same address with what it had stored, and registers. Idempotent.
+  /// Comes back at the same address, empty, and registers. Idempotent.
   Result<void> start();
 
  private:
   friend class MockCluster;
   std::shared_ptr<void> cluster_;
-  std::size_t index_{0};
+  std::string name_;
+  std::string address_;
 };
 
 /// Nameservers and brokers inside this process: ready when start() returns, gone with the last handle. Opens no port,
@@ -104,9 +105,8 @@ class MQCLIENT_EXPORT MockCluster {
 
  private:
   struct Impl;
-  explicit MockCluster(std::shared_ptr<Impl> impl);
-  std::shared_ptr<Impl> impl_;
-  std::unique_ptr<VirtualClock> clock_;
+  explicit MockCluster(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace v1

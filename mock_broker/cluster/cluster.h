@@ -1,0 +1,122 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/engine.h"
+#include "base/log.h"
+#include "base/mutex.h"
+#include "mock_broker/broker/broker.h"
+#include "mock_broker/nameserver/nameserver.h"
+#include "mqclient/mock_cluster.h"
+#include "remoting/in_process.h"
+
+namespace mqclient::cluster {
+
+/// Checks what a MockCluster can be made of; every complaint at once.
+Result<void> validate(const MockClusterOptions& options);
+
+/// Nameservers and brokers on one in-process network and one engine. What MockCluster, mock:// and the simulation
+/// share.
+///
+/// Threads  any that may wait (foreign, listener); start(), stop() and the inspecting members wait for the nodes.
+class Cluster {
+ public:
+  struct Setup {
+    MockClusterOptions options{};
+    base::Ref<base::Engine> engine{};                     ///< null: by options.time
+    std::shared_ptr<remoting::LinkPolicy> link_policy{};  ///< null: every frame arrives at once
+    base::Ref<base::Log> log{};                           ///< null: silent
+    void (*adjust)(broker::BrokerOptions&){nullptr};      ///< last word on each broker's options (tests, benchmarks)
+  };
+  static Result<std::shared_ptr<Cluster>> start(Setup setup);
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  const MockClusterOptions& options() const noexcept { return options_; }
+  const base::Ref<base::Engine>& engine() const noexcept { return engine_; }
+  const base::Ref<remoting::InProcessNetwork>& network() const noexcept { return network_; }
+  const std::vector<std::string>& nameserverAddresses() const noexcept { return nameserver_addresses_; }
+
+  std::vector<std::string> brokerNames() const;
+  std::string brokerAddress(std::string_view name) const;
+  bool brokerRunning(std::string_view name) const;
+  Result<void> stopBroker(std::string_view name);
+  Result<void> startBroker(std::string_view name);
+  /// Stops every node; idempotent. Waits where waiting is allowed, else only begins.
+  void stop();
+
+  Result<void> createTopic(const TopicConfig& config);
+  std::vector<MessageExt> messages(std::string_view topic) const;
+  std::int64_t committedOffset(std::string_view group, const MessageQueue& queue) const;
+  std::vector<std::string> members(std::string_view group) const;
+  /// Runs `look` over a consistent view of one broker. False: no such broker is running.
+  bool inspect(std::string_view broker_name, UniqueFunction<void(const broker::Inspection&)> look) const;
+
+ private:
+  struct Node {
+    std::string name;
+    std::string address;
+    base::Ref<broker::Broker> broker;  // null while stopped
+  };
+
+  explicit Cluster(Setup setup);
+  Result<void> startNodes();
+  broker::BrokerOptions brokerOptions(const Node& node) const;
+  base::Ref<broker::Broker> runningBroker(std::string_view name) const;
+  std::vector<Node> nodes() const;
+
+  const MockClusterOptions options_;
+  const base::Ref<base::Engine> engine_;
+  const base::Ref<base::Log> log_;
+  const base::Ref<remoting::InProcessNetwork> network_;
+  void (*const adjust_)(broker::BrokerOptions&);
+  std::vector<std::string> nameserver_addresses_;  // set by start
+  std::vector<base::Ref<nameserver::Nameserver>> nameservers_;
+
+  mutable base::Mutex mutex_;
+  std::vector<Node> nodes_ MQ_GUARDED_BY(mutex_);
+  bool stopped_ MQ_GUARDED_BY(mutex_) = false;
+};
+
+/// The process's mock:// names (O1: leaked on purpose). A cluster made through a name lives until forget() or the end
+/// of the process; one that MockCluster::start made lives as long as its handle and is only listed here.
+class Registry {
+ public:
+  static Registry& instance();
+
+  /// The cluster of a name; made with `options` if it does not live. `given` tells which options the address named:
+  /// those must be equal to the living one's, else kInvalidArgument.
+  struct Wanted {
+    std::string name;
+    MockClusterOptions options{};
+    bool nameservers_given{false};
+    bool brokers_given{false};
+    bool queues_given{false};
+  };
+  Result<std::shared_ptr<Cluster>> named(const Wanted& wanted);
+  /// Lists a cluster under a fresh name ("cluster-1"); answers the name.
+  std::string list(const std::shared_ptr<Cluster>& cluster);
+  /// The next use of the name makes a new cluster.
+  void forget(const std::string& name);
+
+ private:
+  struct Entry {
+    std::shared_ptr<Cluster> kept;  // made by name
+    std::weak_ptr<Cluster> listed;  // made by MockCluster::start
+    bool being_made = false;
+  };
+  base::Mutex mutex_;
+  base::CondVar made_;
+  std::map<std::string, Entry, std::less<>> entries_ MQ_GUARDED_BY(mutex_);
+  std::uint64_t next_number_ MQ_GUARDED_BY(mutex_) = 1;
+};
+
+/// "" or why `name` cannot stand in mock://name: 1 to 64 letters, digits, '-', '_', '.'.
+std::string complaintAboutName(std::string_view name);
+
+}  // namespace mqclient::cluster

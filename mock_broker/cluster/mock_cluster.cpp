@@ -1,0 +1,187 @@
+#include "mqclient/mock_cluster.h"
+
+#include <utility>
+
+#include "base/runtime.h"
+#include "base/wait.h"
+#include "mock_broker/cluster/cluster.h"
+#include "sim/sim_engine.h"
+
+namespace mqclient {
+inline namespace v1 {
+
+namespace {
+
+/// How often a condition on real time is looked at.
+constexpr base::Millis kLookEvery{1};
+
+Error noVirtualTime() {
+  return Error(ErrorCode::kUnsupported,
+               "this cluster runs on real time; start it with MockTime::kVirtual to move its clock");
+}
+
+sim::SimEngine* virtualEngine(const std::shared_ptr<void>& engine) {
+  return static_cast<sim::SimEngine*>(engine.get());
+}
+
+}  // namespace
+
+struct MockCluster::Impl {
+  std::shared_ptr<cluster::Cluster> cluster;
+  std::string name;
+  bool owner = false;  // made by start(): the cluster ends with this handle
+  VirtualClock clock;
+};
+
+// ---- VirtualClock
+
+Result<void> VirtualClock::advance(Millis by) {
+  if (!engine_) return noVirtualTime();
+  virtualEngine(engine_)->advance(by);
+  return {};
+}
+
+Result<void> VirtualClock::advanceToNextTimer() {
+  if (!engine_) return noVirtualTime();
+  virtualEngine(engine_)->advanceToNextTimer();
+  return {};
+}
+
+Result<void> VirtualClock::stepWallClock(Millis by) {
+  if (!engine_) return noVirtualTime();
+  virtualEngine(engine_)->stepWallClock(by);
+  return {};
+}
+
+// ---- MockBroker
+
+const std::string& MockBroker::name() const {
+  return name_;
+}
+const std::string& MockBroker::address() const {
+  return address_;
+}
+bool MockBroker::running() const {
+  return static_cast<cluster::Cluster*>(cluster_.get())->brokerRunning(name_);
+}
+Result<void> MockBroker::stop() {
+  return static_cast<cluster::Cluster*>(cluster_.get())->stopBroker(name_);
+}
+Result<void> MockBroker::start() {
+  return static_cast<cluster::Cluster*>(cluster_.get())->startBroker(name_);
+}
+
+// ---- MockCluster
+
+Result<MockCluster> MockCluster::start(MockClusterOptions options) {
+  auto started = cluster::Cluster::start({.options = options});
+  if (!started) return started.error();
+  auto impl = std::make_unique<Impl>();
+  impl->cluster = std::move(*started);
+  impl->name = cluster::Registry::instance().list(impl->cluster);
+  impl->owner = true;
+  return MockCluster(std::move(impl));
+}
+
+Result<MockCluster> MockCluster::named(std::string_view name) {
+  auto found = cluster::Registry::instance().named({.name = std::string(name)});
+  if (!found) return found.error();
+  auto impl = std::make_unique<Impl>();
+  impl->cluster = std::move(*found);
+  impl->name = std::string(name);
+  return MockCluster(std::move(impl));
+}
+
+MockCluster::MockCluster(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
+  const base::Ref<base::Engine>& engine = impl_->cluster->engine();
+  if (engine->isVirtualTime()) {
+    // The clock keeps the cluster, and the cluster its engine.
+    impl_->clock.engine_ = std::shared_ptr<void>(impl_->cluster, static_cast<sim::SimEngine*>(engine.get()));
+  }
+}
+
+MockCluster::MockCluster(MockCluster&&) noexcept = default;
+
+MockCluster& MockCluster::operator=(MockCluster&& other) noexcept {
+  if (this != &other) {
+    MockCluster old(std::move(*this));
+    impl_ = std::move(other.impl_);
+  }
+  return *this;
+}
+
+MockCluster::~MockCluster() {
+  if (impl_ && impl_->owner) reset();
+}
+
+std::string MockCluster::namesrvAddr() const {
+  return "mock://" + impl_->name;
+}
+
+ClientOptions MockCluster::client() const {
+  ClientOptions options;
+  options.namesrvAddr = namesrvAddr();
+  if (impl_->cluster->engine()->isVirtualTime()) {
+    options.runtime = detail::RuntimeAccess::of(impl_->cluster->engine());
+  }
+  return options;
+}
+
+VirtualClock& MockCluster::clock() {
+  return impl_->clock;
+}
+
+Result<MockBroker> MockCluster::broker(std::string_view name) const {
+  std::string known;
+  for (const std::string& n : impl_->cluster->brokerNames()) {
+    if (n == name) {
+      MockBroker handle;
+      handle.cluster_ = impl_->cluster;
+      handle.name_ = n;
+      handle.address_ = impl_->cluster->brokerAddress(n);
+      return handle;
+    }
+    known += known.empty() ? n : ", " + n;
+  }
+  return Error(ErrorCode::kInvalidArgument, "there is no broker " + std::string(name) + "; there are: " + known);
+}
+
+std::vector<std::string> MockCluster::brokerNames() const {
+  return impl_->cluster->brokerNames();
+}
+
+Result<void> MockCluster::createTopic(TopicConfig config) {
+  return impl_->cluster->createTopic(config);
+}
+
+std::vector<MessageExt> MockCluster::messages(std::string_view topic) const {
+  return impl_->cluster->messages(topic);
+}
+
+std::int64_t MockCluster::committedOffset(std::string_view group, const MessageQueue& queue) const {
+  return impl_->cluster->committedOffset(group, queue);
+}
+
+std::vector<std::string> MockCluster::members(std::string_view group) const {
+  return impl_->cluster->members(group);
+}
+
+bool MockCluster::waitUntil(UniqueFunction<bool()> condition, Millis wait) {
+  base::Engine& engine = *impl_->cluster->engine();
+  if (engine.isVirtualTime()) return static_cast<sim::SimEngine&>(engine).pumpUntil(std::move(condition), wait);
+  const base::SteadyTime deadline = engine.now() + wait;
+  const base::Ref<base::WaitSlot> never = base::makeRef<base::WaitSlot>();
+  while (!condition()) {
+    if (engine.now() >= deadline) return false;
+    engine.waitFor(*never, engine.now() + kLookEvery);
+  }
+  return true;
+}
+
+void MockCluster::reset() {
+  impl_->cluster->stop();
+  cluster::Registry::instance().forget(impl_->name);
+}
+
+}  // namespace v1
+}  // namespace mqclient
