@@ -191,7 +191,7 @@ def self_test():
     }
     fine = {"src/base/seam.cpp": "std::mutex m;\n", "src/consumer/down.cpp": '#include "base/strand.h"\n#include <vector>\n',
             "mock_broker/broker/store.cpp": '#include "mock_broker/store/commit_log.h"\n#include "remoting/server.h"\n',
-            "tests/base/any_test.cpp": '#include "consumer/process_queue.h"\nauto placeOf = sliceOf;\n'}
+            "tests/base/any_test.cpp": '#include "consumer/process_queue.h"\nauto source = slice;\n'}
     failures = 0
     with tempfile.TemporaryDirectory() as root:
         for path, text in {**{p: t for p, (t, _) in planted.items()}, **fine}.items():
