@@ -189,7 +189,8 @@ void writeField(Writer& to, const F& field, const Header& header) {
 
 template <class Writer, class Header>
 void writeFields(Writer& to, const Header& header) {
-  std::apply([&](const auto&... field) { (writeField(to, field, header), ...); }, Header::fields());
+  constexpr auto list = Header::fields();
+  std::apply([&](const auto&... field) { (writeField(to, field, header), ...); }, list);
 }
 
 template <class Header>

@@ -1,0 +1,223 @@
+#include "protocol/remoting_command.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "protocol/headers/send.h"
+#include "protocol/json_header.h"
+
+namespace mqclient::protocol {
+
+namespace {
+
+constexpr std::size_t kLengthField = 4;
+constexpr std::size_t kBinaryHeaderMin = 21;
+constexpr std::size_t kLogFieldMax = 48;
+constexpr std::size_t kLogTextMax = 512;
+
+Error corrupt(std::string what) {
+  return Error(ErrorCode::kCorrupt, std::move(what));
+}
+
+std::string tooMany(std::string_view what, std::size_t found, std::size_t limit) {
+  return "the header has " + std::string(what) + " of " + std::to_string(found) + ", the limit is " +
+         std::to_string(limit);
+}
+
+/// A cursor over the header's bytes; every length is checked against what is left, as a signed number.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view bytes) noexcept : rest_(bytes) {}
+  std::size_t left() const noexcept { return rest_.size(); }
+  bool has(std::size_t n) const noexcept { return rest_.size() >= n; }
+  /// A length field of this width, or nothing when it is cut, negative or beyond what is left behind it.
+  std::optional<std::string_view> text16() noexcept {
+    if (!has(2)) return std::nullopt;
+    return take(static_cast<std::int16_t>(base::getBe16(rest_.data())), 2);
+  }
+  std::optional<std::string_view> text32() noexcept {
+    if (!has(4)) return std::nullopt;
+    return take(static_cast<std::int32_t>(base::getBe32(rest_.data())), 4);
+  }
+  const char* bytes(std::size_t n) noexcept {
+    const char* at = rest_.data();
+    rest_.remove_prefix(n);
+    return at;
+  }
+
+ private:
+  std::optional<std::string_view> take(std::int32_t length, std::size_t width) noexcept {
+    if (length < 0 || static_cast<std::size_t>(length) > rest_.size() - width) return std::nullopt;
+    const std::string_view found = rest_.substr(width, static_cast<std::size_t>(length));
+    rest_.remove_prefix(width + found.size());
+    return found;
+  }
+  std::string_view rest_;
+};
+
+/// `header` lies in `source`, which keeps it alive.
+std::optional<Error> decodeBinaryHeader(const base::Slice& source, std::string_view header, const FrameLimits& limits,
+                                        RemotingCommand& to) {
+  const auto share = [&](std::string_view part) {
+    return source.sub(static_cast<std::size_t>(part.data() - source.text().data()), part.size());
+  };
+  if (header.size() < kBinaryHeaderMin) {
+    return corrupt("a binary header of " + std::to_string(header.size()) + " bytes; the shortest has 21");
+  }
+  Cursor at(header);
+  const char* fixed = at.bytes(13);
+  to.code = static_cast<std::int16_t>(base::getBe16(fixed));
+  const auto language = static_cast<std::uint8_t>(fixed[2]);
+  to.language = language <= static_cast<std::uint8_t>(LanguageCode::NODE_JS) ? static_cast<LanguageCode>(language)
+                                                                             : LanguageCode::UNKNOWN;
+  to.version = static_cast<std::int16_t>(base::getBe16(fixed + 3));
+  to.opaque = static_cast<std::int32_t>(base::getBe32(fixed + 5));
+  to.flag = static_cast<std::int32_t>(base::getBe32(fixed + 9));
+  const auto remark = at.text32();
+  if (!remark) return corrupt("the remark's length is negative or leaves the header");
+  if (!remark->empty()) to.setRemark(share(*remark));
+  const auto ext = at.text32();
+  if (!ext) return corrupt("the length of the ext fields is negative or leaves the header");
+  if (at.left() != 0) return corrupt(std::to_string(at.left()) + " bytes of the header follow its ext fields");
+  if (ext->empty()) return std::nullopt;
+
+  const std::size_t value_limit = to.isResponse() ? limits.headerBytes : limits.fieldValueBytes;
+  std::size_t count = 0;
+  for (Cursor field(*ext); field.left() != 0; ++count) {
+    if (count == limits.headerFields) return corrupt(tooMany("a number of fields", count + 1, limits.headerFields));
+    const auto key = field.text16();
+    if (!key) return corrupt("a key's length is negative or leaves the ext fields");
+    const auto value = field.text32();
+    if (!value) return corrupt("a value's length is negative or leaves the ext fields");
+    if (value->size() > value_limit) return corrupt(tooMany("a value length", value->size(), value_limit));
+  }
+  to.ext = ExtFields(share(*ext), count);
+  return std::nullopt;
+}
+
+/// The bytes of `frame` from `from` on, shared.
+base::Chain tail(const base::Chain& frame, std::size_t from) {
+  base::Chain out;
+  for (std::size_t i = 0; i < frame.count(); ++i) {
+    const base::Slice& s = frame[i];
+    if (from >= s.size()) {
+      from -= s.size();
+      continue;
+    }
+    out.append(from == 0 ? s : s.sub(from, s.size() - from));
+    from = 0;
+  }
+  return out;
+}
+
+/// A copy of the first `size` bytes: the transport cut the header.
+base::Slice gatherFront(const base::Chain& frame, std::size_t size) {
+  base::BlockWriter block(size);
+  std::size_t have = 0;
+  for (std::size_t i = 0; have < size; ++i) {
+    const std::size_t n = std::min(size - have, frame[i].size());
+    std::memcpy(block.data() + have, frame[i].data(), n);
+    have += n;
+  }
+  return std::move(block).freeze(size);
+}
+
+}  // namespace
+
+Result<RemotingCommand> decodeFrame(base::Chain frame, const FrameLimits& limits) {
+  if (frame.size() < kFramePrefix) {
+    return corrupt("a frame of " + std::to_string(frame.size()) + " bytes; the shortest has 8");
+  }
+  if (frame.size() > limits.frameBytes) {
+    return corrupt("a frame of " + std::to_string(frame.size()) + " bytes; the limit is " +
+                   std::to_string(limits.frameBytes));
+  }
+  base::Slice gathered;
+  const base::Slice* head = &frame[0];
+  const auto need = [&](std::size_t size) {
+    if (head->size() >= size) return;
+    gathered = gatherFront(frame, size);
+    head = &gathered;
+  };
+  need(kFramePrefix);
+  const auto length = static_cast<std::int32_t>(base::getBe32(head->data()));
+  if (length < 0 || static_cast<std::size_t>(length) != frame.size() - kLengthField) {
+    return corrupt("the length field says " + std::to_string(length) + ", the frame has " +
+                   std::to_string(frame.size() - kLengthField) + " bytes behind it");
+  }
+  const std::uint32_t word = base::getBe32(head->data() + kLengthField);
+  const auto type = static_cast<std::uint8_t>(word >> 24);
+  const std::size_t header_size = word & 0xFFFFFFu;
+  if (type > static_cast<std::uint8_t>(SerializeType::ROCKETMQ)) {
+    return corrupt("the header's type is " + std::to_string(type) + "; 0 (JSON) and 1 (binary) are known");
+  }
+  if (header_size > frame.size() - kFramePrefix) {
+    return corrupt("the header claims " + std::to_string(header_size) + " bytes, the frame has " +
+                   std::to_string(frame.size() - kFramePrefix) + " behind its prefix");
+  }
+  if (header_size > limits.headerBytes) {
+    return corrupt("a header of " + std::to_string(header_size) + " bytes; the limit is " +
+                   std::to_string(limits.headerBytes));
+  }
+
+  RemotingCommand command;
+  command.serializeType = static_cast<SerializeType>(type);
+  const std::size_t body_at = kFramePrefix + header_size;
+  need(body_at);
+  const std::string_view header = head->text().substr(kFramePrefix, header_size);
+  auto error = command.serializeType == SerializeType::ROCKETMQ ? decodeBinaryHeader(*head, header, limits, command)
+                                                                : decodeJsonHeader(header, limits, command);
+  if (error) return *std::move(error);
+  command.body = tail(frame, body_at);
+  return command;
+}
+
+base::Chain encode(const RemotingCommand& command) {
+  const detail::FixedPart fixed{command.code, command.language, command.version,      command.opaque,
+                                command.flag, command.remark(), command.serializeType};
+  if (fixed.type == SerializeType::ROCKETMQ && detail::fitsBinary(fixed)) {
+    detail::BinaryHeaderWriter to(fixed, command.ext.block().size());
+    to.addBlock(command.ext.block());
+    return std::move(to).finish(command.body);
+  }
+  detail::JsonHeaderWriter to(fixed, !command.ext.empty());
+  for (const ExtFields::Entry& e : command.ext) to.add(e.key, e.value);
+  return std::move(to).finish(command.body);
+}
+
+std::string RemotingCommand::toString() const {
+  std::string out(isResponse() ? mqclient::toString(responseCode()) : mqclient::toString(requestCode()));
+  out += "(" + std::to_string(code) + ") opaque=" + std::to_string(opaque);
+  if (isResponse()) out += " response";
+  if (isOneway()) out += " oneway";
+  out += serializeType == SerializeType::JSON ? " json" : " binary";
+  if (!remark().empty()) {
+    out.append(" remark='").append(remark().substr(0, kLogFieldMax)).append("'");
+  }
+  out += " ext={";
+  for (const ExtFields::Entry& e : ext) {
+    if (out.size() > kLogTextMax) {
+      out += "...";
+      break;
+    }
+    out.append(e.key.substr(0, kLogFieldMax)).append("=").append(e.value.substr(0, kLogFieldMax)).append(" ");
+  }
+  if (out.back() == ' ') out.pop_back();
+  return out + "} body=" + std::to_string(body.size());
+}
+
+Result<SendMessageView> decodeSendHeader(const RemotingCommand& command) {
+  switch (command.requestCode()) {
+    case RequestCode::SEND_MESSAGE:
+    case RequestCode::SEND_REPLY_MESSAGE:
+      return decodeHeader<SendMessageRequestHeaderView>(command.ext).transform([](auto h) -> SendMessageView {
+        return h;
+      });
+    default:
+      return decodeHeader<SendMessageRequestHeaderV2View>(command.ext).transform([](auto h) -> SendMessageView {
+        return h;
+      });
+  }
+}
+
+}  // namespace mqclient::protocol
