@@ -10,6 +10,10 @@ install(TARGETS ${_public_targets} EXPORT mqclientTargets
   OBJECTS DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(EXPORT mqclientTargets NAMESPACE mqclient:: DESTINATION "${_package_dir}")
 
+set(MQCLIENT_IS_SHARED OFF)
+if(BUILD_SHARED_LIBS)
+  set(MQCLIENT_IS_SHARED ON)
+endif()
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/mqclientConfig.cmake.in"
   "${PROJECT_BINARY_DIR}/mqclientConfig.cmake" INSTALL_DESTINATION "${_package_dir}")
 # Binary compatible within a minor version, as the SOVERSION says.
@@ -17,16 +21,18 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/mqclientConfigVersion.cm
 install(FILES "${PROJECT_BINARY_DIR}/mqclientConfig.cmake" "${PROJECT_BINARY_DIR}/mqclientConfigVersion.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindLibdeflate.cmake" DESTINATION "${_package_dir}")
 
-# pkg-config names what -lmqclient… needs; mock:// is bound by an object file there, named in full.
+# pkg-config names what the link needs; for a static one, the object that binds mock:// in full.
 if(BUILD_SHARED_LIBS)
-  set(MQCLIENT_PC_LIBS "-lmqclient")
-  set(MQCLIENT_PC_LIBS_PRIVATE "")
+  set(MQCLIENT_PC_LIBS "-L\${libdir} -lmqclient")
 else()
-  set(MQCLIENT_PC_LIBS "-lmqclient_broker -lmqclient_client -ldeflate -pthread")
-  if(NOT TARGET mqclient::mock_binding)
-    set(MQCLIENT_PC_BINDING "")
-  else()
-    set(MQCLIENT_PC_BINDING "\${libdir}/objects-$<CONFIG>/mqclient_mock_binding")
+  set(MQCLIENT_PC_LIBS "-L\${libdir} -lmqclient_broker -lmqclient_client -ldeflate -pthread")
+  if(TARGET mqclient_mock_binding)
+    get_target_property(_sources mqclient_mock_binding SOURCES)
+    get_target_property(_source_dir mqclient_mock_binding SOURCE_DIR)
+    foreach(_source ${_sources})
+      file(RELATIVE_PATH _source "${_source_dir}" "${_source}")
+      string(PREPEND MQCLIENT_PC_LIBS "\${libdir}/objects-${CMAKE_BUILD_TYPE}/mqclient_mock_binding/${_source}.o ")
+    endforeach()
   endif()
 endif()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/mqclient.pc.in" "${PROJECT_BINARY_DIR}/mqclient.pc" @ONLY)

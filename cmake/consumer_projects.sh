@@ -34,6 +34,12 @@ installed() { # static|shared
     [ "$kind$name" != sharedclient_only ] || continue # the shared library has both halves
     program "$work/find-$kind/$name"
   done
+  say "the same program with pkg-config, $kind"
+  local flags
+  flags=$(PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix-$kind" -name mqclient.pc)") pkg-config --cflags --libs mqclient)
+  # shellcheck disable=SC2086  # one word a flag
+  quietly "building with pkg-config" g++ -std=c++20 "$top/tests/consumer_project_find_package/main.cpp" $flags -o "$work/pc-$kind"
+  LD_LIBRARY_PATH=$(dirname "$(find "$work/prefix-$kind" -name 'libmqclient*' | head -n 1)") program "$work/pc-$kind"
 }
 
 installed static
