@@ -31,7 +31,9 @@ Ref<Engine> engineOf(const std::shared_ptr<void>& context) {
   if (context) {
     if (Ref<Engine> e = static_cast<CallbackTarget*>(context.get())->engine()) return e;
   }
-  return Ref<Engine>(Activation::ofThisThread().home());
+  // A listener that outlives its engine's last reference waits without it.
+  Engine* home = Activation::ofThisThread().home();
+  return home && home->tryRetain() ? Ref<Engine>::adopt(home) : Ref<Engine>();
 }
 
 }  // namespace
@@ -101,7 +103,9 @@ void FutureBase::deliverWhenReady() {
     if (Engine* home = Activation::ofThisThread().home()) {
       context_ = home->callbackTarget();
     } else if (auto engine = base::defaultEngine()) {
-      context_ = (*engine)->callbackTarget();
+      // With a share of the engine: it may be nobody else's, and must last until the callback has run.
+      const std::shared_ptr<CallbackTarget> target = (*engine)->callbackTarget();
+      context_ = std::shared_ptr<void>(target.get(), [target, kept = *engine](void*) {});
     }
   }
   State expected = State::kEmpty;

@@ -6,7 +6,7 @@ namespace mqclient {
 inline namespace v1 {
 namespace {
 
-constexpr int kIoThreadsMax = 256;
+constexpr int kIoThreadsMax = 32;
 constexpr int kBlockingThreadsMax = 1024;
 
 /// A shared_ptr whose last share drops the one reference it stands for.

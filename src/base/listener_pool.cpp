@@ -1,0 +1,330 @@
+#include "base/listener_pool.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace mqclient::base {
+
+namespace {
+
+// How long one idle thread looks for work before it sleeps; docs/decisions/0001-strand-and-output.md has the figures.
+constexpr std::int64_t kSpinNanos = 20'000;
+
+std::int64_t processCpuNanos() noexcept {
+  timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
+}
+
+}  // namespace
+
+class ListenerPool::Group final : public ListenerGroup {
+ public:
+  Group(Ref<ListenerPool> pool, std::string name, int cap)
+      : pool_(std::move(pool)), name_(std::move(name)), cap_(std::max(1, cap)) {
+    MutexLock lock(pool_->mutex_);
+    pool_->cap_sum_ += cap_;
+  }
+
+  void submit(Job& job) noexcept override {
+    job.next = nullptr;
+    bool due = false;
+    {
+      MutexLock lock(mutex_);
+      if (last_) {
+        last_->next = &job;
+      } else {
+        first_ = &job;
+      }
+      last_ = &job;
+      waiting_.store(waiting_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+      due = becomesDue();
+    }
+    if (due) pool_->schedule(*this, Wake::kAnother);
+  }
+
+  void setCap(int cap) noexcept override {
+    bool due = false;
+    {
+      MutexLock lock(mutex_);
+      const int was = std::exchange(cap_, std::max(1, cap));
+      due = becomesDue();
+      MutexLock pool_lock(pool_->mutex_);
+      pool_->cap_sum_ += cap_ - was;
+    }
+    if (due) pool_->schedule(*this, Wake::kAnother);
+  }
+
+  int running() const noexcept override {
+    MutexLock lock(mutex_);
+    return running_;
+  }
+  std::size_t waiting() const noexcept override { return waiting_.load(std::memory_order_relaxed); }
+
+  /// Out of the turn list. True: a running place is taken.
+  bool beginTurn() noexcept {
+    MutexLock lock(mutex_);
+    listed_ = false;
+    if (!first_ || running_ >= cap_) return false;
+    ++running_;
+    return true;
+  }
+  /// The next job of a turn. `due`: the group goes to the turn list for another thread.
+  Job* take(bool& due) noexcept {
+    MutexLock lock(mutex_);
+    Job* job = first_;
+    due = false;
+    if (!job || running_ > cap_) return nullptr;
+    first_ = job->next;
+    if (!first_) last_ = nullptr;
+    waiting_.store(waiting_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+    due = becomesDue();
+    return job;
+  }
+  /// True: due again.
+  bool endTurn() noexcept {
+    MutexLock lock(mutex_);
+    --running_;
+    return becomesDue();
+  }
+
+  Group* next = nullptr;  // in the turn list; the pool's lock
+
+ private:
+  ~Group() override {
+    MutexLock lock(pool_->mutex_);
+    pool_->cap_sum_ -= cap_;
+  }
+  bool becomesDue() noexcept MQ_REQUIRES(mutex_) {
+    if (listed_ || !first_ || running_ >= cap_) return false;
+    listed_ = true;
+    return true;
+  }
+
+  const Ref<ListenerPool> pool_;
+  const std::string name_;
+  mutable Mutex mutex_;
+  Job* first_ MQ_GUARDED_BY(mutex_) = nullptr;
+  Job* last_ MQ_GUARDED_BY(mutex_) = nullptr;
+  int cap_ MQ_GUARDED_BY(mutex_);
+  int running_ MQ_GUARDED_BY(mutex_) = 0;      // threads in a turn of this group
+  bool listed_ MQ_GUARDED_BY(mutex_) = false;  // in the turn list, or on the way into it
+  std::atomic<std::size_t> waiting_{0};        // written under mutex_
+};
+
+ListenerPool::ListenerPool(Engine& home, Supervisor& supervisor)
+    : home_(home), supervisor_(supervisor), cores_(usableCores()), spin_nanos_(cores_ > 1 ? kSpinNanos : 0) {
+  cpu_.reserve(kCpuSamples);
+}
+
+Ref<ListenerGroup> ListenerPool::makeGroup(std::string name, int cap) {
+  return makeRef<Group>(Ref<ListenerPool>(this), std::move(name), cap);
+}
+
+void ListenerPool::schedule(Group& group, Wake wake) noexcept {
+  Worker* woken = nullptr;
+  bool start = false;
+  bool run_here = false;
+  group.retain();
+  {
+    MutexLock lock(mutex_);
+    group.next = nullptr;
+    if (last_) {
+      last_->next = &group;
+    } else {
+      first_ = &group;
+    }
+    last_ = &group;
+    turns_waiting_.fetch_add(1, std::memory_order_relaxed);
+    if (wake == Wake::kAnother) {
+      if (idle_) {
+        woken = idle_;
+        idle_ = woken->below;
+        woken->idle = false;
+      } else if (closed_) {
+        run_here = ended_;
+      } else if (threads_ == 0) {
+        ++threads_;
+        start = true;
+        last_start_ = steadyNanos();
+      } else if (threads_ < cap_sum_) {
+        askForSupervision();
+      }
+    }
+  }
+  if (woken) woken->parker.wake();
+  if (start) startThread();
+  if (run_here) drainHere();
+}
+
+void ListenerPool::askForSupervision() noexcept {
+  if (supervised_) return;
+  supervised_ = true;
+  const std::int64_t now = steadyNanos();
+  cpu_.assign(1, CpuSample{now, processCpuNanos()});
+  supervisor_.superviseListenersAt(now + kGrowNanos);
+}
+
+bool ListenerPool::busy(std::int64_t now) noexcept {
+  const std::int64_t used = processCpuNanos();
+  while (cpu_.size() > 1 && (cpu_.size() == kCpuSamples || now - cpu_[1].at >= kCpuWindowNanos)) {
+    cpu_.erase(cpu_.begin());
+  }
+  const CpuSample& oldest = cpu_.front();
+  const std::int64_t available = (now - oldest.at) * cores_;
+  const bool is_busy = (used - oldest.used) * 100 >= available * kBusyPercent;
+  cpu_.push_back(CpuSample{now, used});
+  return is_busy;
+}
+
+std::int64_t ListenerPool::supervise(std::int64_t now) noexcept {
+  bool start = false;
+  {
+    MutexLock lock(mutex_);
+    if (closed_ || !first_ || idle_ || threads_ >= cap_sum_) {
+      supervised_ = false;  // the next group that finds no thread asks again
+      return kNoDeadline;
+    }
+    const std::int64_t pause = busy(now) ? kGrowBusyNanos : kGrowNanos;
+    if (now - last_start_ >= pause || threads_ == 0) {
+      ++threads_;
+      start = true;
+      last_start_ = now;
+    }
+  }
+  if (start) startThread();
+  return now + kGrowNanos;
+}
+
+bool ListenerPool::startThread() noexcept {
+  int number = 0;
+  {
+    MutexLock lock(mutex_);
+    number = next_name_++;
+  }
+  const Result<void> started =
+      set_.start("mq-cb-" + std::to_string(number), Role::kListener, &home_, [this] { work(); });
+  if (started) return true;
+  MutexLock lock(mutex_);
+  --threads_;
+  if (!closed_) askForSupervision();  // it tries again: the jobs stay where they are
+  return false;
+}
+
+Ref<ListenerPool::Group> ListenerPool::takeTurn() noexcept {
+  for (;;) {
+    Ref<Group> group;
+    {
+      MutexLock lock(mutex_);
+      if (!first_) return nullptr;
+      group = Ref<Group>::adopt(first_);
+      first_ = group->next;
+      if (!first_) last_ = nullptr;
+      turns_waiting_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    if (group->beginTurn()) return group;
+  }
+}
+
+void ListenerPool::runTurn(Group& group) noexcept {
+  std::int64_t started = 0;
+  for (int jobs = 1;; ++jobs) {
+    bool due = false;
+    Job* job = group.take(due);
+    if (due) schedule(group, Wake::kAnother);
+    if (!job) break;
+    {
+      const Ref<Object> alive = std::move(job->alive);
+      job->run();
+    }
+    if (jobs == kJobsPerTurn) break;
+    if (turns_waiting_.load(std::memory_order_relaxed) > 0) {
+      const std::int64_t now = steadyNanos();
+      if (started == 0) started = now;
+      if (now - started >= kTurnNanos) break;
+    }
+  }
+  if (group.endTurn()) schedule(group, Wake::kNobody);  // this thread takes a turn next
+}
+
+bool ListenerPool::idle(Worker& self) noexcept {
+  {
+    MutexLock lock(mutex_);
+    if (first_) return true;
+    if (closed_) return false;
+    self.below = idle_;
+    self.idle = true;
+    idle_ = &self;
+  }
+  const bool spins = spin_nanos_ > 0 && !spinning_.exchange(true, std::memory_order_relaxed);
+  bool woken = self.parker.park(spins ? 0 : steadyNanos() + kIdleNanos, spins ? spin_nanos_ : 0);
+  if (spins) {
+    spinning_.store(false, std::memory_order_relaxed);
+    if (!woken) woken = self.parker.park(steadyNanos() + kIdleNanos);
+  }
+  if (woken) return true;
+  {
+    MutexLock lock(mutex_);
+    if (self.idle) {
+      Worker** at = &idle_;
+      while (*at != &self) at = &(*at)->below;
+      *at = self.below;
+      return false;
+    }
+  }
+  // Taken from the stack already: its wake is on the way, and must not find this worker gone.
+  while (!self.parker.park(kNoDeadline)) {
+  }
+  return true;
+}
+
+void ListenerPool::work() noexcept {
+  Worker self;
+  for (;;) {
+    while (const Ref<Group> group = takeTurn()) runTurn(*group);
+    if (!idle(self)) break;
+  }
+  MutexLock lock(mutex_);
+  --threads_;
+}
+
+void ListenerPool::drainHere() noexcept {
+  Activation& here = Activation::ofThisThread();
+  const Role role = here.role();
+  here.setRole(Role::kListener);  // user code may wait here too
+  while (const Ref<Group> group = takeTurn()) runTurn(*group);
+  here.setRole(role);
+}
+
+void ListenerPool::close() noexcept {
+  {
+    MutexLock lock(mutex_);
+    closed_ = true;
+    while (Worker* w = idle_) {
+      idle_ = w->below;
+      w->idle = false;
+      w->parker.wake();
+    }
+  }
+  drainHere();  // helps, so that what waits starts even if every thread is in a long call
+  set_.joinAll();
+  {
+    MutexLock lock(mutex_);
+    ended_ = true;
+  }
+  drainHere();
+}
+
+int ListenerPool::threads() const noexcept {
+  MutexLock lock(mutex_);
+  return threads_;
+}
+
+int ListenerPool::threadLimit() const noexcept {
+  MutexLock lock(mutex_);
+  return cap_sum_;
+}
+
+}  // namespace mqclient::base

@@ -1,0 +1,140 @@
+#include "base/log.h"
+
+#include <deque>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+
+namespace mqclient::base {
+
+namespace {
+
+constexpr std::size_t kRingLines = 1024;    // lines that wait for the hook; more are dropped and counted
+constexpr std::size_t kLinesPerJob = 64;    // then the drain job goes to the back of its group
+constexpr std::size_t kLimitedKeys = 1024;  // keys of writeLimited() remembered at a time
+
+struct Line {
+  LogLevel level;
+  std::string component;
+  std::string text;
+};
+
+}  // namespace
+
+struct Log::Impl {
+  Impl(Engine& e, Ref<ListenerGroup> g) : engine(&e), group(std::move(g)) {}
+
+  struct Drain final : Job {
+    explicit Drain(Log& l) : log(l) {}
+    void run() noexcept override;
+    Log& log;
+  };
+  struct Limit {
+    SteadyTime next;
+    std::uint64_t left_out = 0;
+  };
+
+  const Ref<Engine> engine;
+  const Ref<ListenerGroup> group;
+  Mutex mutex;
+  std::deque<Line> ring MQ_GUARDED_BY(mutex);
+  std::uint64_t dropped MQ_GUARDED_BY(mutex) = 0;
+  bool draining MQ_GUARDED_BY(mutex) = false;  // the one job is queued or runs
+  std::unordered_map<std::string, Limit> limits MQ_GUARDED_BY(mutex);
+  std::unique_ptr<Drain> drain;
+};
+
+Log::Log(LogLevel level, LogHook hook) : level_(level), hook_(std::move(hook)) {}
+
+Log::~Log() {
+  delete impl_;
+}
+
+Ref<Log> Log::make(Engine& engine, LogLevel level, LogHook hook) {
+  auto log = Ref<Log>::adopt(new Log(level, std::move(hook)));
+  if (log->hook_) {
+    log->impl_ = new Impl(engine, engine.makeListenerGroup("log", 1));
+    log->impl_->drain = std::make_unique<Impl::Drain>(*log);
+  }
+  return log;
+}
+
+Ref<Log> Log::silent() {
+  return Ref<Log>::adopt(new Log(LogLevel::kError, nullptr));
+}
+
+void Log::Impl::Drain::run() noexcept {
+  Impl& impl = *log.impl_;
+  const Ref<Log> keep(&log);
+  std::vector<Line> lines;
+  {
+    MutexLock lock(impl.mutex);
+    while (!impl.ring.empty() && lines.size() < kLinesPerJob) {
+      lines.push_back(std::move(impl.ring.front()));
+      impl.ring.pop_front();
+    }
+  }
+  for (const Line& l : lines) {
+    try {
+      log.hook_(l.level, l.component, l.text);
+    } catch (...) {  // a hook that throws has said what it could; the next line may do better
+    }
+  }
+  {
+    MutexLock lock(impl.mutex);
+    if (impl.ring.empty()) {
+      impl.draining = false;
+      return;
+    }
+  }
+  alive = Ref<Object>(&log);
+  impl.group->submit(*this);
+}
+
+void Log::write(LogLevel level, std::string_view component, std::string line) noexcept {
+  if (!enabled(level)) return;
+  {
+    MutexLock lock(impl_->mutex);
+    if (impl_->ring.size() >= kRingLines) {
+      ++impl_->dropped;
+      return;
+    }
+    if (impl_->dropped > 0 && impl_->ring.size() + 1 < kRingLines) {
+      impl_->ring.push_back(Line{LogLevel::kWarn, "log",
+                                 std::to_string(std::exchange(impl_->dropped, 0)) +
+                                     " lines were dropped here: the log hook is slower than the log"});
+    }
+    impl_->ring.push_back(Line{level, std::string(component), std::move(line)});
+    if (std::exchange(impl_->draining, true)) return;
+  }
+  impl_->drain->alive = Ref<Object>(this);
+  impl_->group->submit(*impl_->drain);
+}
+
+void Log::writeLimited(LogLevel level, std::string_view component, const std::string& key, Millis period,
+                       std::string line) noexcept {
+  if (!enabled(level)) return;
+  const SteadyTime now = impl_->engine->now();
+  std::uint64_t left_out = 0;
+  {
+    MutexLock lock(impl_->mutex);
+    auto& limits = impl_->limits;
+    if (limits.size() >= kLimitedKeys && !limits.contains(key)) {
+      std::erase_if(limits, [now](const auto& entry) { return entry.second.next <= now; });
+      if (limits.size() >= kLimitedKeys) return;  // so many different lines in one period are themselves a flood
+    }
+    Impl::Limit& limit = limits.try_emplace(key, Impl::Limit{now}).first->second;
+    if (now < limit.next) {
+      ++limit.left_out;
+      return;
+    }
+    limit.next = now + period;
+    left_out = std::exchange(limit.left_out, 0);
+  }
+  if (left_out > 0) line += " (and " + std::to_string(left_out) + " like this before)";
+  write(level, component, std::move(line));
+}
+
+}  // namespace mqclient::base
