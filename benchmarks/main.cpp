@@ -1,0 +1,116 @@
+// mqbench_foundation: the figures of the in-process path, each beside its limit and its reference of the same run.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "report.h"
+
+namespace {
+
+constexpr const char* kUsage =
+    "usage: mqbench_foundation [--json FILE] [--row NAME] [--list]\n"
+    "  --json FILE   one JSON object a line: name, value, unit, reference, ratio, must, goal, met\n"
+    "  --row NAME    only this measurement (see --list)\n"
+    "  --list        names of the measurements\n"
+    "Exit status 0: every must was met. 1: at least one was not. 2: wrong arguments. 3: a measurement failed.\n";
+
+std::vector<mqbench::Measurement> all() {
+  std::vector<mqbench::Measurement> rows = mqbench::pathMeasurements();
+  for (auto more : {mqbench::processMeasurements(), mqbench::codecMeasurements()}) {
+    rows.insert(rows.end(), more.begin(), more.end());
+  }
+  return rows;
+}
+
+/// Runs one measurement in a child and reads its rows from a pipe: lines of text and of JSON in turn.
+int runApart(const mqbench::Measurement& m, FILE* json, bool& all_met) {
+  int ends[2];
+  if (pipe(ends) != 0) mqbench::fail("pipe");
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child < 0) mqbench::fail("fork");
+  if (child == 0) {
+    close(ends[0]);
+    FILE* out = fdopen(ends[1], "w");
+    for (const mqbench::Row& row : m.run()) {
+      std::fprintf(out, "%s\n%s\n%d\n", row.text().c_str(), row.json().c_str(), row.met().value_or(true) ? 1 : 0);
+    }
+    std::fclose(out);
+    std::_Exit(0);
+  }
+  close(ends[1]);
+  FILE* in = fdopen(ends[0], "r");
+  char* line = nullptr;
+  std::size_t room = 0;
+  for (int i = 0; getline(&line, &room, in) > 0; ++i) {
+    switch (i % 3) {
+      case 0:
+        std::fputs(line, stdout);
+        std::fflush(stdout);
+        break;
+      case 1:
+        if (json) std::fputs(line, json);
+        break;
+      default:
+        if (line[0] != '1') all_met = false;
+    }
+  }
+  std::free(line);
+  std::fclose(in);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
+  std::printf("%-38s FAILED (status %d)\n", m.name.c_str(), status);
+  return 3;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const char* json_file = nullptr;
+  const char* only = nullptr;
+  for (int i = 1; i < argc; ++i) {
+    const std::string arg = argv[i];
+    if (arg == "--help" || arg == "-h") {
+      std::fputs(kUsage, stdout);
+      return 0;
+    }
+    if (arg == "--list") {
+      for (const auto& m : all()) std::puts(m.name.c_str());
+      return 0;
+    }
+    if (arg == "--json" && i + 1 < argc) {
+      json_file = argv[++i];
+    } else if (arg == "--row" && i + 1 < argc) {
+      only = argv[++i];
+    } else {
+      std::fprintf(stderr, "mqbench_foundation: '%s' is not understood\n%s", arg.c_str(), kUsage);
+      return 2;
+    }
+  }
+  FILE* json = nullptr;
+  if (json_file && !(json = std::fopen(json_file, "w"))) {
+    std::fprintf(stderr, "mqbench_foundation: cannot write %s\n", json_file);
+    return 2;
+  }
+  bool all_met = true;
+  int failed = 0;
+  int run = 0;
+  for (const auto& m : all()) {
+    if (only && m.name != only) continue;
+    ++run;
+    if (const int status = runApart(m, json, all_met)) failed = status;
+  }
+  if (json) std::fclose(json);
+  if (run == 0) {
+    std::fprintf(stderr, "mqbench_foundation: there is no measurement %s; see --list\n", only);
+    return 2;
+  }
+  if (failed) return failed;
+  std::puts(all_met ? "every must is met" : "at least one must is MISSED");
+  return all_met ? 0 : 1;
+}

@@ -1,0 +1,177 @@
+// Rows of the message path inside one process: producer, broker and consumer on one in-process link.
+#include <atomic>
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <thread>
+
+#include "mqclient/mock_cluster.h"
+#include "mqclient/mqclient.h"
+#include "report.h"
+
+namespace mqbench {
+
+using namespace mqclient;
+
+namespace {
+
+constexpr std::size_t kBodyBytes = 1024;
+const std::string kTopic = "bench";
+
+MockCluster startCluster(int queues = 4) {
+  MockCluster cluster = must(MockCluster::start(), "cluster");
+  TopicConfig topic;
+  topic.topicName = kTopic;
+  topic.readQueueNums = topic.writeQueueNums = queues;
+  must(cluster.createTopic(topic), "topic");
+  return cluster;
+}
+
+std::vector<Row> syncSend() {
+  constexpr int kWarmUp = 30'000;
+  constexpr int kSends = 150'000;
+  MockCluster cluster = startCluster();
+  DefaultMQProducer producer = must(DefaultMQProducer::start("bench-p", cluster.client()), "producer");
+  const Message message(kTopic, std::string(kBodyBytes, 'x'));
+  std::vector<double> micros;
+  micros.reserve(kSends);
+  for (int i = 0; i < kWarmUp + kSends; ++i) {
+    const auto start = Clock::now();
+    must(producer.send(message), "send");
+    if (i >= kWarmUp) micros.push_back(microsSince(start));
+  }
+  const double p99 = quantile(micros, 0.99);
+  Row row{.name = "inproc.sync_send_1k.p50", .value = quantile(micros, 0.5), .unit = "us", .bound = atMost(5, 3)};
+  row.note = "p99 " + std::to_string(p99) + " us, goal 10";
+  return {row};
+}
+
+/// Microseconds from the send call to the listener's first line, one message at a time.
+std::vector<double> sendToListener() {
+  constexpr int kWarmUp = 2'000;
+  constexpr int kMessages = 20'000;
+  MockCluster cluster = startCluster(1);
+  std::mutex mutex;
+  std::condition_variable arrived;
+  int seen = 0;
+  Clock::time_point sent_at{};
+  std::vector<double> micros;
+  micros.reserve(kMessages);
+  const auto listener = [&](Messages messages, ConsumeConcurrentlyContext&) {
+    const auto now = Clock::now();
+    const std::scoped_lock lock(mutex);
+    if (seen >= kWarmUp) micros.push_back(std::chrono::duration<double, std::micro>(now - sent_at).count());
+    seen += static_cast<int>(messages.size());
+    arrived.notify_one();
+    return ConsumeConcurrentlyStatus::CONSUME_SUCCESS;
+  };
+  DefaultMQPushConsumer consumer =
+      must(DefaultMQPushConsumer::start("bench-c", {{kTopic}}, listener, cluster.client(),
+                                        {.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET()}),
+           "consumer");
+  DefaultMQProducer producer = must(DefaultMQProducer::start("bench-p", cluster.client()), "producer");
+  const Message message(kTopic, std::string(kBodyBytes, 'x'));
+  for (int i = 0; i < kWarmUp + kMessages; ++i) {
+    {
+      const std::scoped_lock lock(mutex);
+      sent_at = Clock::now();
+    }
+    must(producer.send(message), "send");
+    std::unique_lock lock(mutex);
+    if (!arrived.wait_for(lock, std::chrono::seconds(10), [&] { return seen > i; })) fail("a message did not arrive");
+  }
+  return micros;
+}
+
+std::vector<Row> sendToListenerOneCore() {
+  if (!pinToOneCore()) fail("the process cannot be bound to one core");
+  std::vector<double> micros = sendToListener();
+  Row row{.name = "inproc.send_to_listener_1k.p50.one_core",
+          .value = quantile(micros, 0.5),
+          .unit = "us",
+          .bound = atMost(25, 15)};
+  row.note = "p99 " + std::to_string(quantile(micros, 0.99)) + " us";
+  return {row};
+}
+
+std::vector<Row> sendToListenerTwoCores() {
+  const double wake = crossCoreWakeMicros();
+  std::vector<double> micros = sendToListener();
+  Row row{.name = "inproc.send_to_listener_1k.p50.two_cores",
+          .value = quantile(micros, 0.5),
+          .unit = "us",
+          .reference = wake,
+          .bound = ratioAtMost(2, 1.5)};
+  row.note = "reference: a cross-core thread wake; p99 " + std::to_string(quantile(micros, 0.99)) + " us";
+  return {row};
+}
+
+std::vector<Row> asyncSend() {
+  constexpr int kMessages = 1'500'000;
+  MockCluster cluster = startCluster();
+  ProducerOptions options;
+  options.whenFull = WhenFull::kBlockCaller;
+  DefaultMQProducer producer = must(DefaultMQProducer::start("bench-p", cluster.client(), options), "producer");
+  const Message message(kTopic, std::string(kBodyBytes, 'x'));
+  for (int i = 0; i < 20'000; ++i) must(producer.send(message), "warm-up");
+  std::atomic<int> ok{0};
+  std::atomic<int> bad{0};
+  const auto start = Clock::now();
+  for (int i = 0; i < kMessages; ++i) {
+    producer.sendAsync(message).then([&](Result<SendResult> r) { (r ? ok : bad).fetch_add(1); });
+  }
+  must(producer.flush().get(), "flush");
+  while (ok + bad < kMessages) std::this_thread::yield();
+  const double seconds = microsSince(start) / 1e6;
+  if (bad != 0) fail(std::to_string(bad) + " async sends failed");
+  return {Row{.name = "inproc.async_send_1k.rate",
+              .value = kMessages / seconds,
+              .unit = "messages/s",
+              .bound = atLeast(500'000, 1'000'000)}};
+}
+
+std::vector<Row> batch32() {
+  constexpr int kBatch = 32;
+  constexpr int kBatches = 60'000;
+  MockCluster cluster = startCluster();
+  DefaultMQProducer producer = must(DefaultMQProducer::start("bench-p", cluster.client()), "producer");
+  const std::vector<Message> batch(kBatch, Message(kTopic, std::string(kBodyBytes, 'x')));
+  for (int i = 0; i < 2'000; ++i) must(producer.sendBatch(batch), "warm-up");
+  const auto start = Clock::now();
+  for (int i = 0; i < kBatches; ++i) must(producer.sendBatch(batch), "batch");
+  const double seconds = microsSince(start) / 1e6;
+  return {Row{.name = "inproc.batch32_1k.rate",
+              .value = double{kBatch} * kBatches / seconds,
+              .unit = "messages/s",
+              .bound = atLeast(1'000'000, 2'000'000)}};
+}
+
+std::vector<Row> firstAck() {
+  const auto start = Clock::now();
+  MockCluster cluster = must(MockCluster::start(), "cluster");
+  DefaultMQProducer producer = must(DefaultMQProducer::start("bench-p", cluster.client()), "producer");
+  must(producer.send(Message("first", std::string(kBodyBytes, 'x'))), "send");
+  return {
+      Row{.name = "mockcluster.first_ack", .value = microsSince(start) / 1e3, .unit = "ms", .bound = atMost(10, 5)}};
+}
+
+std::vector<Row> hundredBrokers() {
+  const auto start = Clock::now();
+  MockCluster cluster = must(MockCluster::start({.brokers = 100}), "cluster");
+  const double ms = microsSince(start) / 1e3;
+  return {Row{.name = "mockcluster.100_brokers", .value = ms, .unit = "ms", .bound = atMost(400, 200)}};
+}
+
+}  // namespace
+
+std::vector<Measurement> pathMeasurements() {
+  return {{"inproc.sync_send_1k.p50", syncSend},
+          {"inproc.send_to_listener_1k.p50.one_core", sendToListenerOneCore},
+          {"inproc.send_to_listener_1k.p50.two_cores", sendToListenerTwoCores},
+          {"inproc.async_send_1k.rate", asyncSend},
+          {"inproc.batch32_1k.rate", batch32},
+          {"mockcluster.first_ack", firstAck},
+          {"mockcluster.100_brokers", hundredBrokers}};
+}
+
+}  // namespace mqbench

@@ -1,0 +1,144 @@
+// Rows about what a process holds: threads, descriptors, memory.
+#include <dirent.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <thread>
+
+#include "mqclient/mock_cluster.h"
+#include "mqclient/mqclient.h"
+#include "report.h"
+
+namespace mqbench {
+
+using namespace mqclient;
+
+namespace {
+
+int entriesOf(const char* directory) {
+  DIR* d = opendir(directory);
+  if (!d) fail(std::string("cannot read ") + directory);
+  int n = 0;
+  while (const dirent* e = readdir(d)) n += e->d_name[0] != '.';
+  closedir(d);
+  return n;
+}
+int threadsNow() {
+  return entriesOf("/proc/self/task");
+}
+int descriptorsNow() {
+  return entriesOf("/proc/self/fd");
+}
+
+double residentMiB() {
+  long pages_total = 0;
+  long pages = 0;
+  FILE* f = std::fopen("/proc/self/statm", "r");
+  if (!f || std::fscanf(f, "%ld %ld", &pages_total, &pages) != 2) fail("cannot read /proc/self/statm");
+  std::fclose(f);
+  return static_cast<double>(pages) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
+}
+
+struct Pair {
+  DefaultMQProducer producer;
+  DefaultMQPushConsumer consumer;
+};
+
+Pair startPair(const MockCluster& cluster, int number, std::atomic<int>& consumed) {
+  const std::string n = std::to_string(number);
+  const auto listener = [&consumed](Messages messages, ConsumeConcurrentlyContext&) {
+    consumed += static_cast<int>(messages.size());
+    return ConsumeConcurrentlyStatus::CONSUME_SUCCESS;
+  };
+  auto consumer =
+      must(DefaultMQPushConsumer::start("group-" + n, {{"bench"}}, listener, cluster.client(),
+                                        {.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET()}),
+           "consumer");
+  auto producer = must(DefaultMQProducer::start("producers-" + n, cluster.client()), "producer");
+  return Pair{std::move(producer), std::move(consumer)};
+}
+
+std::vector<Row> hundredByHundred() {
+  constexpr int kClients = 100;
+  constexpr int kMessagesEach = 10;
+  MockCluster cluster = must(MockCluster::start(), "cluster");
+  must(cluster.createTopic({.topicName = "bench", .readQueueNums = 4, .writeQueueNums = 4}), "topic");
+  std::atomic<int> consumed{0};
+  std::vector<Pair> pairs;
+  pairs.push_back(startPair(cluster, 0, consumed));
+  must(pairs[0].producer.send(Message("bench", std::string(1024, 'x'))), "send");
+  if (!cluster.waitUntil([&] { return consumed >= 1; }, Millis{10'000})) fail("the first message did not arrive");
+  const double one_of_each = residentMiB();
+  for (int i = 1; i < kClients; ++i) pairs.push_back(startPair(cluster, i, consumed));
+  int threads_most = 0;
+  for (Pair& pair : pairs) {
+    for (int i = 0; i < kMessagesEach; ++i) must(pair.producer.send(Message("bench", std::string(1024, 'x'))), "send");
+    threads_most = std::max(threads_most, threadsNow());
+  }
+  // Every group gets every message.
+  constexpr int kExpected = kClients * (kClients * kMessagesEach + 1);
+  if (!cluster.waitUntil([&] { return consumed >= kExpected; }, Millis{60'000})) {
+    fail("consumed " + std::to_string(consumed) + " of " + std::to_string(kExpected));
+  }
+  threads_most = std::max(threads_most, threadsNow());
+  return {Row{.name = "process.threads_100x100",
+              .value = static_cast<double>(threads_most),
+              .unit = "threads",
+              .bound = atMost(16, 12)},
+          Row{.name = "process.threads_100x100.memory",
+              .value = residentMiB() - one_of_each,
+              .unit = "MiB",
+              .bound = atMost(96, 64),
+              .note = "above one producer and one consumer"}};
+}
+
+std::vector<Row> lifecycles() {
+  constexpr int kCycles = 1'000;
+  constexpr int kWatched = 500;
+  MockCluster cluster = must(MockCluster::start(), "cluster");
+  must(cluster.createTopic({.topicName = "bench", .readQueueNums = 4, .writeQueueNums = 4}), "topic");
+  // A client that stays: the runtime and its threads belong to the process, not to the cycles.
+  std::atomic<int> consumed{0};
+  Pair stays = startPair(cluster, -1, consumed);
+  const auto cycle = [&](int i) {
+    Pair pair = startPair(cluster, i % 10, consumed);
+    must(pair.producer.send(Message("bench", std::string("x"))), "send");
+    (void)pair.producer.close();
+    (void)pair.consumer.close();
+  };
+  for (int i = 0; i < 10; ++i) cycle(i);
+  const int threads = threadsNow();
+  const int descriptors = descriptorsNow();
+  double heap_middle = 0;
+  int threads_most = 0;
+  for (int i = 0; i < kCycles; ++i) {
+    cycle(i);
+    if (i + 1 == kCycles - kWatched) heap_middle = static_cast<double>(mallinfo2().uordblks);
+    threads_most = std::max(threads_most, threadsNow());
+  }
+  const double slope_kib = (static_cast<double>(mallinfo2().uordblks) - heap_middle) / 1024;
+  return {Row{.name = "lifecycle.1000_cycles.heap_slope",
+              .value = slope_kib,
+              .unit = "KiB/500",
+              .bound = atMost(64),
+              .note = "bytes the broker stores are part of it"},
+          Row{.name = "lifecycle.1000_cycles.threads",
+              .value = static_cast<double>(threadsNow() - threads),
+              .unit = "more",
+              .bound = atMost(0),
+              .note = "most at a time " + std::to_string(threads_most)},
+          Row{.name = "lifecycle.1000_cycles.descriptors",
+              .value = static_cast<double>(descriptorsNow() - descriptors),
+              .unit = "more",
+              .bound = atMost(0)}};
+}
+
+}  // namespace
+
+std::vector<Measurement> processMeasurements() {
+  return {{"process.threads_100x100", hundredByHundred}, {"lifecycle.1000_cycles", lifecycles}};
+}
+
+}  // namespace mqbench
