@@ -155,6 +155,7 @@ class Connecting final : public base::Timer {
     }
     link->establish(handler_, std::move(server));
     settle(std::move(handler_), std::move(done_), std::move(client_end));
+    link->activate();
     delete this;
   }
 

@@ -261,12 +261,20 @@ void Link::establish(Ref<ConnectionHandler> client, Ref<ConnectionHandler> serve
   open_->fetch_add(1, std::memory_order_relaxed);
 }
 
+void Link::activate() noexcept {
+  if (phase_.exchange(Phase::kActive, std::memory_order_acq_rel) == Phase::kCloseWanted) postCloses();
+}
+
 void Link::close(LinkEnd& from, Error why, Error other_hears) noexcept {
   if (closed_.exchange(true, std::memory_order_acq_rel)) return;
-  open_->fetch_sub(1, std::memory_order_relaxed);
   from.close_task_.why = std::move(why);
   from.other().close_task_.why = std::move(other_hears);
-  for (LinkEnd* end : {&from, &from.other()}) {
+  if (phase_.exchange(Phase::kCloseWanted, std::memory_order_acq_rel) == Phase::kActive) postCloses();
+}
+
+void Link::postCloses() noexcept {
+  open_->fetch_sub(1, std::memory_order_relaxed);
+  for (LinkEnd* end : {&client_, &server_}) {
     if (end->output_) {
       end->output_->strand.post(Ref<Object>(this), [end] { end->output_->closed(); });
     }

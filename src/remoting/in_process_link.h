@@ -78,8 +78,10 @@ class Link final : public base::Object {
 
   /// The ends as the link was made: each is asked for once.
   base::Ref<Connection> takeEnd(bool server) noexcept;
-  /// From here on frames travel. Both handlers must live in engines that outlive them.
+  /// Frames may travel from here on, but nobody hears of a close before activate(): the client must first hear that it
+  /// is connected, and the server may have thought better of it meanwhile.
   void establish(base::Ref<ConnectionHandler> client, base::Ref<ConnectionHandler> server);
+  void activate() noexcept;
 
   bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
   const std::string& clientAddress() const noexcept { return client_address_; }
@@ -87,8 +89,10 @@ class Link final : public base::Object {
 
  private:
   friend class LinkEnd;
+  enum class Phase : std::uint8_t { kNew, kActive, kCloseWanted };
   /// The first call counts: `why` for the end that closes, "closed by peer" for the other one.
   void close(LinkEnd& from, Error why, Error other_hears) noexcept;
+  void postCloses() noexcept;
 
   const std::uint64_t number_;
   const std::string client_address_;
@@ -96,6 +100,7 @@ class Link final : public base::Object {
   const std::shared_ptr<LinkPolicy> policy_;
   const std::shared_ptr<std::atomic<std::size_t>> open_;
   std::atomic<bool> closed_{false};
+  std::atomic<Phase> phase_{Phase::kNew};
   LinkEnd client_;
   LinkEnd server_;
 };

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -15,11 +17,23 @@
 namespace mqclient::remoting {
 
 struct RemotingClientOptions {
-  base::Millis connect_timeout{3000};       ///< NettyClientConfig.java connectTimeoutMillis
-  base::Millis idle_close{120'000};         ///< no byte either way for this long: closed, reopened on next use
-  std::size_t in_flight_max{65'535};        ///< requests of this client waiting for an answer; beyond: kQueueFull
-  base::Millis reconnect_backoff_min{100};  ///< after a failed connect, doubling with jitter
-  base::Millis reconnect_backoff_max{10'000};
+  base::Millis connect_timeout{3000};         ///< NettyClientConfig.java connectTimeoutMillis
+  base::Millis idle_close{120'000};           ///< no byte either way for this long: closed, reopened on next use
+  std::size_t in_flight_max{65'535};          ///< requests of this client waiting for an answer; beyond: kQueueFull
+  std::size_t served_in_flight_max{1'024};    ///< requests of one server that this client has not answered: SYSTEM_BUSY
+  base::Millis reconnect_backoff_min{100};    ///< after a failed connect, doubling, a quarter of jitter either way
+  base::Millis reconnect_backoff_max{3'000};  ///< so at most 32 attempts in any minute
+  /// Requests time out for this long and not a byte has come since they were sent: the connection is taken for half
+  /// open and closed. Twice a send's timeout finds it before the next heartbeat would.
+  base::Millis half_open_close{1'000};
+};
+
+/// What a client counts. Relaxed: read them when it is quiet.
+struct RemotingClientCounters {
+  std::atomic<std::uint64_t> connect_attempts{0}, connect_failures{0};
+  std::atomic<std::uint64_t> unknown_answers{0};  ///< to requests that had ended before, or never were
+  std::atomic<std::uint64_t> timeouts{0}, corrupt_closed{0}, half_open_closed{0}, idle_closed{0};
+  std::atomic<std::uint64_t> responders_dropped{0}, busy_refused{0};
 };
 
 /// Requests to any number of addresses over one connection each: connects on first use, matches answers by opaque,
@@ -44,7 +58,8 @@ class RemotingClient : public base::Object {
   virtual void invokeOneway(const std::string& address, base::Chain frame, base::SteadyTime deadline,
                             base::Completion<void> done) = 0;
 
-  /// Answers what servers ask of this client (codes 39, 40, 220, ...). Set before the first invoke.
+  /// Answers what servers ask of this client (codes 39, 40, 220, ...). Set before the first invoke; let
+  /// go when close() completes, so it may be the owner of the client if that one calls close().
   virtual void setRequestHandler(base::Ref<RequestHandler> handler) = 0;
   /// Told outside strands' locks, inside the connection's strand: an address got a new connection, or lost it.
   struct Events : base::Object {
@@ -58,6 +73,7 @@ class RemotingClient : public base::Object {
   virtual void forget(const std::string& address) = 0;
   /// Open connections now (tests, health).
   virtual std::size_t connections() const = 0;
+  virtual const RemotingClientCounters& counters() const noexcept = 0;
   /// Refuses new requests, fails pending ones with kClosed, closes connections; completes when all have ended.
   /// Idempotent.
   virtual void close(base::Completion<void> done) = 0;

@@ -21,12 +21,15 @@ struct RemotingServerOptions {
   base::Millis idle_close{120'000};
 };
 
+/// What a server counts. Relaxed: read them when it is quiet.
 struct RemotingServerCounters {
   std::atomic<std::uint64_t> requests{0}, responders_dropped{0}, corrupt_closed{0}, busy_refused{0},
-      connections_refused{0};
+      connections_refused{0}, idle_closed{0}, unknown_answers{0};
 };
 
 /// Listens on one address and hands requests to a handler; one strand a connection, requests in the order received.
+/// Without a handler every request is answered "not supported". One-way requests are never answered, whatever happens.
+/// Bytes that are no frame end their connection and nothing else. Dropping the last reference closes it.
 class RemotingServer : public base::Object {
  public:
   static Result<base::Ref<RemotingServer>> start(base::Ref<base::Engine> engine, base::Ref<Transport> transport,

@@ -5,6 +5,8 @@
 #include <string_view>
 
 #include "base/buffer.h"
+#include "base/completion.h"
+#include "base/engine.h"
 #include "base/ref.h"
 #include "protocol/remoting_command.h"
 
@@ -19,6 +21,11 @@ class Peer : public base::Object {
   virtual std::uint64_t id() const noexcept = 0;  ///< unique within the server
   /// Sends a one-way request (code 40 and the like) to this peer; dropped silently when it is gone.
   virtual void sendOneway(base::Chain frame) noexcept = 0;
+  /// Asks this peer: `frame` is a request encoded with `opaque` (Engine::nextOpaque()). Errors as
+  /// RemotingClient::invoke. On the peer of a client's own connection kUnsupported: there RemotingClient::invoke is the
+  /// way.
+  virtual void invoke(std::int32_t opaque, base::Chain frame, base::SteadyTime deadline,
+                      base::Completion<protocol::RemotingCommand> done) noexcept;
   virtual bool open() const noexcept = 0;
   virtual void close(Error why) noexcept = 0;
 };
@@ -35,8 +42,9 @@ class ResponseSink : public base::Object {
 };
 
 /// The right to answer one request: move-only, answers once. Dropped unused it answers SYSTEM_ERROR, counted, and that
-/// count fails tests. answer() encodes on the calling thread, in the request's format; any thread. One-way requests
-/// have a responder too, whose answers go nowhere.
+/// count fails tests (of a one-way request nothing could have been answered: not counted). answer() encodes on the
+/// calling thread, in the request's format; any thread. One-way requests have a responder too, whose answers go
+/// nowhere.
 class Responder {
  public:
   Responder() noexcept = default;

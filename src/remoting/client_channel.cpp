@@ -1,0 +1,401 @@
+#include "remoting/client_channel.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mqclient::remoting {
+
+using base::Chain;
+using base::Completion;
+using base::Millis;
+using base::Nanos;
+using base::Next;
+using base::Object;
+using base::Ref;
+using base::SteadyTime;
+using protocol::RemotingCommand;
+
+namespace {
+
+/// Requests failed or expired in one step of the strand (S6).
+constexpr int kRequestsPerStep = 64;
+/// Doublings of the back-off that are worth counting.
+constexpr int kFailuresCounted = 16;
+
+// Connection::send's tags: which request a dropped frame was.
+constexpr std::uint64_t kRequestTag = std::uint64_t{1} << 32;
+std::uint64_t tagOf(std::int32_t opaque) noexcept {
+  return kRequestTag | static_cast<std::uint32_t>(opaque);
+}
+
+Error unsent(const Error& why) {
+  return Error(why.code(), why.message());
+}
+Error perhapsSent(const Error& why) {
+  return Error(why.code(), why.message(), 0, Applied::kUnknown);
+}
+
+/// min, doubled with each failure up to max, times 0.75 to 1.25.
+Nanos backoff(const RemotingClientOptions& options, int failures, std::uint64_t random) {
+  Nanos delay = options.reconnect_backoff_min;
+  for (int i = 1; i < failures && delay < options.reconnect_backoff_max; ++i) delay *= 2;
+  delay = std::min<Nanos>(delay, options.reconnect_backoff_max);
+  constexpr std::uint64_t kSteps = 1024;
+  return delay * 3 / 4 + delay / 2 * static_cast<std::int64_t>(random % kSteps) / static_cast<std::int64_t>(kSteps);
+}
+
+}  // namespace
+
+Next Invocation::run() noexcept {
+  channel.start(*this);
+  return Next::kDone;
+}
+
+ClientChannel::ClientChannel(Ref<ClientShared> shared, std::string address)
+    : shared_(std::move(shared)),
+      address_(std::move(address)),
+      strand_(*shared_->engine),
+      deadline_timer_(*this, &ClientChannel::onDeadlines),
+      idle_timer_(*this, &ClientChannel::onIdleCheck) {}
+
+void ClientChannel::become(State to, std::string_view why) {
+  constexpr const char* kNames[] = {"idle", "connecting", "open", "closing", "ended"};
+  if (shared_->log->enabled(LogLevel::kDebug)) {
+    shared_->log->write(LogLevel::kDebug, "remoting",
+                        address_ + ": " + kNames[static_cast<int>(state_)] + " -> " + kNames[static_cast<int>(to)] +
+                            ": " + std::string(why));
+  }
+  state_ = to;
+  if (to != State::kEnded) return;
+  deadline_timer_.cancel();  // the timers must not keep what has ended; doomed requests end without it
+  idle_timer_.cancel();
+  shared_->onChannelEnded();
+}
+
+// ---- requests
+
+void ClientChannel::start(Invocation& i) {
+  if (end_why_) return finish(i, unsent(*end_why_));
+  switch (state_) {
+    case State::kOpen:
+      return transmit(i);
+    case State::kConnecting:
+    case State::kClosing:
+      return wait(i);
+    case State::kIdle:
+    case State::kEnded:
+      break;
+  }
+  if (failures_ > 0) {
+    const SteadyTime now = strand_.engine().now();
+    if (now < retry_at_) {
+      const auto left = std::chrono::ceil<Millis>(retry_at_ - now).count();
+      return finish(i, Error(ErrorCode::kUnreachable, "no connection to " + address_ + ": " + last_failure_ +
+                                                          "; next attempt in " + std::to_string(left) + " ms"));
+    }
+  }
+  wait(i);
+  connect();
+}
+
+void ClientChannel::wait(Invocation& i) {
+  i.stage = Invocation::Stage::kWaiting;
+  waiting_.append(i);
+  deadlines_.add(i);
+  armDeadlines();
+}
+
+void ClientChannel::transmit(Invocation& i) {
+  if (!connection_->hasRoom(i.frame.size())) {
+    return finish(i, Error(ErrorCode::kQueueFull, "the output to " + address_ + " is full (" +
+                                                      std::to_string(kOutputBytesMax >> 20) + " MiB): try later"));
+  }
+  if (i.oneway) {
+    Chain frame = std::move(i.frame);
+    Completion<void> placed = letGo(i).placed;
+    quiet_since_ = strand_.engine().now();
+    connection_->send(std::move(frame), ConnectionSink::kAnswerTag);
+    return std::move(placed)(Result<void>());
+  }
+  if (!table_.insert(i)) {
+    return finish(i,
+                  Error(ErrorCode::kInternal, "request number " + std::to_string(i.opaque) + " is under way already"));
+  }
+  i.stage = Invocation::Stage::kSent;
+  i.received_before = received_;
+  sent_.append(i);
+  deadlines_.add(i);
+  armDeadlines();
+  connection_->send(std::move(i.frame), tagOf(i.opaque));  // last: a closed connection reports back at once
+}
+
+void ClientChannel::unlink(Invocation& i) noexcept {
+  switch (i.stage) {
+    case Invocation::Stage::kPosted:
+      return;
+    case Invocation::Stage::kWaiting:
+      waiting_.remove(i);
+      break;
+    case Invocation::Stage::kSent:
+      sent_.remove(i);
+      break;
+    case Invocation::Stage::kDoomed:
+      doomed_.remove(i);
+      break;
+  }
+  deadlines_.remove(i);
+}
+
+ClientChannel::Settlers ClientChannel::letGo(Invocation& i) noexcept {
+  Settlers settlers{std::move(i.done), std::move(i.placed)};
+  shared_->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  delete &i;
+  return settlers;
+}
+
+void ClientChannel::finish(Invocation& i, Result<RemotingCommand> result) noexcept {
+  Settlers settlers = letGo(i);
+  if (settlers.done) {
+    std::move(settlers.done)(std::move(result));
+  } else if (settlers.placed) {
+    std::move(settlers.placed)(std::move(result).error());
+  }
+}
+
+// ---- deadlines
+
+void ClientChannel::armDeadlines() {
+  const SteadyTime due = deadlines_.earliest()->deadline;
+  if (deadline_timer_.armed() && deadline_timer_.due() <= due) return;  // it will look again
+  deadline_timer_.arm(Ref<Object>(this), due);
+}
+
+void ClientChannel::onDeadlines() {
+  const SteadyTime now = strand_.engine().now();
+  bool half_open = false;
+  for (int n = 0; !deadlines_.empty() && deadlines_.earliest()->deadline <= now && n < kRequestsPerStep; ++n) {
+    auto& i = static_cast<Invocation&>(*deadlines_.earliest());
+    const Invocation::Stage stage = i.stage;
+    if (stage == Invocation::Stage::kSent) table_.take(i.opaque);
+    unlink(i);
+    shared_->counters.timeouts.fetch_add(1, std::memory_order_relaxed);
+    if (stage == Invocation::Stage::kWaiting) {
+      finish(i, Error(ErrorCode::kTimeout, "no connection to " + address_ + " in time"));
+      continue;
+    }
+    if (stage == Invocation::Stage::kSent && i.received_before == received_) {
+      if (!silent_since_) silent_since_ = now;
+      half_open = half_open || now - *silent_since_ >= shared_->options.half_open_close;
+    }
+    finish(i, Error(ErrorCode::kTimeout, "no answer from " + address_ + " in time", 0, Applied::kUnknown));
+  }
+  if (table_.empty()) quiet_since_ = now;
+  if (!deadlines_.empty()) armDeadlines();
+  if (half_open && state_ == State::kOpen) {
+    shared_->counters.half_open_closed.fetch_add(1, std::memory_order_relaxed);
+    closeConnection(
+        Error(ErrorCode::kConnectionLost,
+              "requests to " + address_ + " time out and not a byte comes: the connection is taken for dead"));
+  }
+}
+
+void ClientChannel::onIdleCheck() {
+  if (state_ != State::kOpen) return;
+  const SteadyTime now = strand_.engine().now();
+  SteadyTime quiet = quiet_since_;
+  if (sink_) quiet = std::max(quiet, sink_->quietSince());
+  if (!table_.empty() || (sink_ && !sink_->owesNothing())) quiet = now;
+  const SteadyTime due = quiet + shared_->options.idle_close;
+  if (due > now) return idle_timer_.arm(Ref<Object>(this), due);
+  shared_->counters.idle_closed.fetch_add(1, std::memory_order_relaxed);
+  closeConnection(Error(ErrorCode::kConnectionLost, "nothing went over the connection to " + address_ + " for " +
+                                                        std::to_string(shared_->options.idle_close.count()) + " ms"));
+}
+
+// ---- the connection
+
+void ClientChannel::connect() {
+  become(State::kConnecting, "a request waits");
+  shared_->counters.connect_attempts.fetch_add(1, std::memory_order_relaxed);
+  const Ref<ClientChannel> self(this);
+  const SteadyTime deadline = strand_.engine().now() + shared_->options.connect_timeout;
+  shared_->transport->connect(strand_.engine(), address_, self, deadline,
+                              Completion<Ref<Connection>>::of(
+                                  [self](Result<Ref<Connection>>&& result) { self->onConnect(std::move(result)); }));
+}
+
+void ClientChannel::onConnect(Result<Ref<Connection>> result) {
+  if (state_ == State::kEnded) {
+    if (result) (*result)->close(*end_why_);  // connected too late: nobody waits any more
+    return;
+  }
+  if (!result) {
+    const Error& why = result.error();
+    shared_->counters.connect_failures.fetch_add(1, std::memory_order_relaxed);
+    noteFailure(why);
+    become(State::kIdle, why.message());
+    return failWaiting(Error(ErrorCode::kUnreachable, "no connection to " + address_ + ": " + why.message()));
+  }
+  connection_ = *std::move(result);
+  shared_->open.fetch_add(1, std::memory_order_relaxed);
+  ++connections_made_;
+  received_ = 0;
+  silent_since_.reset();
+  close_why_.reset();
+  become(State::kOpen, "connected");
+  quiet_since_ = strand_.engine().now();
+  idle_timer_.arm(Ref<Object>(this), quiet_since_ + shared_->options.idle_close);
+  if (shared_->events) shared_->events->onConnected(address_);
+  while (!waiting_.empty() && state_ == State::kOpen) {
+    auto& i = static_cast<Invocation&>(*waiting_.front());
+    unlink(i);
+    transmit(i);
+  }
+}
+
+void ClientChannel::closeConnection(Error why) {
+  become(State::kClosing, why.message());
+  close_why_ = why;
+  connection_->close(std::move(why));
+}
+
+void ClientChannel::onClosed(const Error& heard) noexcept {
+  if (!connection_) return;  // of a connection that came too late
+  const Error why = close_why_ ? *close_why_ : heard;
+  shared_->open.fetch_sub(1, std::memory_order_relaxed);
+  idle_timer_.cancel();
+  connection_.reset();
+  if (peer_) {
+    peer_->markClosed();
+    if (shared_->handler) shared_->handler->onPeerClosed(*peer_);
+  }
+  peer_.reset();
+  sink_.reset();
+  // A peer that accepts and then closes, or talks gibberish, is no success: back off.
+  if (received_ == 0 && (!close_why_ || close_why_->code() == ErrorCode::kCorrupt)) noteFailure(why);
+  if (shared_->events) shared_->events->onDisconnected(address_, why);
+  doomSent(Error(why.code(), "the connection to " + address_ + " ended: " + why.message()));
+  if (end_why_) return become(State::kEnded, end_why_->message());
+  become(State::kIdle, why.message());
+  if (waiting_.empty()) return;
+  if (failures_ > 0) {
+    return failWaiting(Error(ErrorCode::kUnreachable, "no connection to " + address_ + ": " + why.message()));
+  }
+  connect();
+}
+
+void ClientChannel::noteFailure(const Error& why) {
+  failures_ = std::min(failures_ + 1, kFailuresCounted);
+  last_failure_ = why.message();
+  base::Engine& engine = strand_.engine();
+  retry_at_ = engine.now() + backoff(shared_->options, failures_, engine.random());
+  if (shared_->log->enabled(LogLevel::kWarn)) {
+    shared_->log->writeLimited(LogLevel::kWarn, "remoting", address_, kLogPeriod,
+                               "no connection to " + address_ + ": " + why.message());
+  }
+}
+
+void ClientChannel::failWaiting(const Error& why) {
+  while (!waiting_.empty()) {
+    auto& i = static_cast<Invocation&>(*waiting_.front());
+    unlink(i);
+    finish(i, unsent(why));
+  }
+}
+
+void ClientChannel::doomSent(const Error& why) {
+  failDoomed(static_cast<int>(shared_->options.in_flight_max));  // of the connection before, as a rule none
+  table_.clear();
+  doomed_.splice(sent_);
+  for (PendingRequest* p = doomed_.front(); p; p = p->list_after) {
+    static_cast<Invocation*>(p)->stage = Invocation::Stage::kDoomed;
+  }
+  doom_ = perhapsSent(why);
+  if (failDoomed(kRequestsPerStep) == Next::kAgain) {
+    strand_.post(Ref<Object>(this), [this] { return failDoomed(kRequestsPerStep); });
+  }
+}
+
+Next ClientChannel::failDoomed(int at_most) {
+  for (int n = 0; !doomed_.empty(); ++n) {
+    if (n == at_most) return Next::kAgain;
+    auto& i = static_cast<Invocation&>(*doomed_.front());
+    unlink(i);
+    finish(i, *doom_);
+  }
+  return Next::kDone;
+}
+
+void ClientChannel::end(Error why) {
+  strand_.post(Ref<Object>(this), [this, why = std::move(why)]() mutable {
+    if (end_why_) return;
+    end_why_ = std::move(why);
+    failWaiting(*end_why_);
+    if (state_ == State::kOpen) return closeConnection(*end_why_);
+    if (state_ == State::kClosing) return;  // onClosed ends it
+    become(State::kEnded, end_why_->message());
+  });
+}
+
+// ---- what comes in
+
+void ClientChannel::onFrame(Chain frame) noexcept {
+  if (state_ != State::kOpen) return;
+  Result<RemotingCommand> command = protocol::decodeFrame(std::move(frame));
+  if (!command) {
+    shared_->counters.corrupt_closed.fetch_add(1, std::memory_order_relaxed);
+    if (shared_->log->enabled(LogLevel::kError)) {
+      shared_->log->writeLimited(LogLevel::kError, "remoting", address_, kLogPeriod,
+                                 address_ + " sent bytes that are no frame: " + command.error().message());
+    }
+    return closeConnection(
+        Error(ErrorCode::kCorrupt, address_ + " sent bytes that are no frame: " + command.error().message()));
+  }
+  ++received_;
+  failures_ = 0;
+  silent_since_.reset();
+  if (!command->isResponse()) return serve(*std::move(command));
+  auto* const i = static_cast<Invocation*>(table_.take(command->opaque));
+  if (!i) {
+    shared_->counters.unknown_answers.fetch_add(1, std::memory_order_relaxed);
+    if (table_.empty()) quiet_since_ = strand_.engine().now();
+    return;
+  }
+  unlink(*i);
+  if (table_.empty()) quiet_since_ = strand_.engine().now();  // while something is pending nobody asks
+  finish(*i, std::move(command));
+}
+
+void ClientChannel::serve(RemotingCommand request) {
+  if (!sink_) {
+    sink_ = base::makeRef<ConnectionSink>(shared_->engine, connection_, shared_, shared_->counters.responders_dropped);
+    peer_ = base::makeRef<ConnectionPeer>(connection_, sink_, connections_made_);
+  }
+  sink_->touch();
+  if (!shared_->handler) {
+    if (!request.isOneway()) connection_->send(notSupportedAnswer(request), ConnectionSink::kAnswerTag);
+    return;
+  }
+  if (!sink_->begin(shared_->options.served_in_flight_max)) {
+    shared_->counters.busy_refused.fetch_add(1, std::memory_order_relaxed);
+    if (!request.isOneway()) {
+      connection_->send(busyAnswer(request, shared_->options.served_in_flight_max), ConnectionSink::kAnswerTag);
+    }
+    return;
+  }
+  Responder responder(sink_, request.opaque, request.serializeType, request.isOneway());
+  shared_->handler->handle(Request{std::move(request), peer_}, std::move(responder));
+}
+
+void ClientChannel::onDropped(std::uint64_t tag, FrameFate fate) noexcept {
+  if ((tag & kRequestTag) == 0) return;
+  auto* const i = static_cast<Invocation*>(table_.take(static_cast<std::int32_t>(static_cast<std::uint32_t>(tag))));
+  if (!i) return;
+  unlink(*i);
+  const Error why = close_why_ ? *close_why_
+                               : Error(ErrorCode::kConnectionLost,
+                                       "the connection to " + address_ + " ended before the request was sent");
+  finish(*i, fate == FrameFate::kNotSent ? unsent(why) : perhapsSent(why));
+}
+
+}  // namespace mqclient::remoting

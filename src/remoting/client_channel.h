@@ -1,0 +1,143 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/timer.h"
+#include "remoting/connection_peer.h"
+#include "remoting/pending_requests.h"
+#include "remoting/remoting_client.h"
+
+namespace mqclient::remoting {
+
+/// What the channels of a client share. Fields without a lock are set before the first channel is made.
+struct ClientShared : base::Object {
+  base::Ref<base::Engine> engine;
+  base::Ref<Transport> transport;
+  base::Ref<base::Log> log;
+  RemotingClientOptions options;
+  base::Ref<RequestHandler> handler;
+  base::Ref<RemotingClient::Events> events;
+  RemotingClientCounters counters;
+  std::atomic<std::size_t> in_flight{0};  // requests accepted and not yet completed
+  std::atomic<std::size_t> open{0};       // connections
+
+  /// A channel reached kEnded.
+  virtual void onChannelEnded() noexcept = 0;
+};
+
+class ClientChannel;
+
+/// One invocation: task of the channel's strand, entry of its tables, owner of frame and completion.
+struct Invocation final : base::Task, PendingRequest {
+  enum class Stage : std::uint8_t { kPosted, kWaiting, kSent, kDoomed };
+
+  Invocation(ClientChannel& c, std::int32_t number, base::Chain&& f, base::SteadyTime until,
+             base::Completion<protocol::RemotingCommand>&& d) noexcept
+      : PendingRequest(number, until, std::move(d)), channel(c), frame(std::move(f)) {}
+  Invocation(ClientChannel& c, base::Chain&& f, base::SteadyTime until, base::Completion<void>&& d) noexcept
+      : PendingRequest(0, until, {}), channel(c), frame(std::move(f)), placed(std::move(d)), oneway(true) {}
+  base::Next run() noexcept override;
+
+  ClientChannel& channel;
+  base::Chain frame;                // until it was sent
+  base::Completion<void> placed;    // of a one-way request
+  std::uint64_t received_before{};  // frames the channel had received when this one was sent
+  Stage stage{Stage::kPosted};
+  const bool oneway{false};
+};
+
+/// The way to one address: at most one connection at a time, everything that waits for it or for answers on it.
+///
+/// States   kIdle        no connection; perhaps in back-off until retry_at_
+///          kConnecting  one connect under way; requests wait in waiting_
+///          kOpen        requests go out at once and wait in sent_
+///          kClosing     close() was called, onClosed is on its way; new requests wait for the next connection
+///          kEnded       the address was forgotten or the client closed (a connect still under way is closed when it
+///          arrives)
+/// Guard    everything below strand_ is touched inside it only.
+class ClientChannel final : public ConnectionHandler {
+ public:
+  ClientChannel(base::Ref<ClientShared> shared, std::string address);
+
+  base::Strand& strand() noexcept override { return strand_; }
+  /// Any thread; `why` is what pending and later requests hear. Idempotent.
+  void end(Error why);
+
+ private:
+  friend struct Invocation;
+  enum class State : std::uint8_t { kIdle, kConnecting, kOpen, kClosing, kEnded };
+  struct ChannelTimer final : base::Timer {
+    ChannelTimer(ClientChannel& c, void (ClientChannel::*f)()) noexcept : Timer(c.strand_), channel(c), call(f) {}
+    void onTimer() noexcept override { (channel.*call)(); }
+    ClientChannel& channel;
+    void (ClientChannel::*call)();
+  };
+
+  void onFrame(base::Chain frame) noexcept override;
+  void onDropped(std::uint64_t tag, FrameFate fate) noexcept override;
+  void onClosed(const Error& why) noexcept override;
+
+  void become(State to, std::string_view why);
+  void start(Invocation& i);
+  void wait(Invocation& i);
+  void transmit(Invocation& i);
+  void connect();
+  void onConnect(Result<base::Ref<Connection>> result);
+  void closeConnection(Error why);
+  void serve(protocol::RemotingCommand request);
+
+  void onDeadlines();
+  void armDeadlines();
+  void onIdleCheck();
+  void noteFailure(const Error& why);
+  /// Fails everything that waits for a connection.
+  void failWaiting(const Error& why);
+  /// Fails everything sent, in steps.
+  void doomSent(const Error& why);
+  base::Next failDoomed(int at_most);
+
+  /// Unlinks `i` from wherever it is, except the table.
+  void unlink(Invocation& i) noexcept;
+  /// The end of an unlinked invocation: what is left is to tell the caller.
+  struct Settlers {
+    base::Completion<protocol::RemotingCommand> done;
+    base::Completion<void> placed;
+  };
+  Settlers letGo(Invocation& i) noexcept;
+  void finish(Invocation& i, Result<protocol::RemotingCommand> result) noexcept;
+
+  const base::Ref<ClientShared> shared_;
+  const std::string address_;
+  base::Strand strand_;
+
+  State state_ = State::kIdle;
+  base::Ref<Connection> connection_;  // kOpen, kClosing
+  base::Ref<ConnectionSink> sink_;    // made with the first request of the server
+  base::Ref<ConnectionPeer> peer_;
+  std::optional<Error> end_why_;    // the channel is to end, or has ended
+  std::optional<Error> close_why_;  // we closed the connection ourselves
+  std::uint64_t connections_made_ = 0;
+
+  OpaqueTable table_;       // sent, by opaque
+  DeadlineHeap deadlines_;  // waiting and sent
+  RequestList waiting_;
+  RequestList sent_;
+  RequestList doomed_;  // of a connection that is gone
+  std::optional<Error> doom_;
+  ChannelTimer deadline_timer_;  // armed for the earliest deadline there was when it was armed, or earlier
+
+  ChannelTimer idle_timer_;
+  base::SteadyTime quiet_since_{};                // the last byte while nothing is pending
+  std::uint64_t received_ = 0;                    // frames on this connection
+  std::optional<base::SteadyTime> silent_since_;  // first timeout without a byte since it was sent
+
+  int failures_ = 0;  // connects in a row that brought nothing
+  base::SteadyTime retry_at_{};
+  std::string last_failure_;
+};
+
+}  // namespace mqclient::remoting

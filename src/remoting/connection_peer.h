@@ -1,0 +1,79 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/engine.h"
+#include "remoting/responder.h"
+#include "remoting/transport.h"
+
+namespace mqclient::remoting {
+
+/// Where the answers of one connection go, and how many are still owed. Any thread.
+class ConnectionSink final : public ResponseSink {
+ public:
+  /// `dropped` counts responders dropped unused; `owner` keeps it alive.
+  ConnectionSink(base::Ref<base::Engine> engine, base::Ref<Connection> connection, base::Ref<base::Object> owner,
+                 std::atomic<std::uint64_t>& dropped) noexcept;
+
+  /// Takes one more answer on if fewer than `limit` are owed. Gives the responder's reference with it.
+  bool begin(std::size_t limit) noexcept;
+  bool owesNothing() const noexcept { return owed_.load(std::memory_order_acquire) == 0; }
+  /// When the last answer owed was given.
+  base::SteadyTime quietSince() const noexcept {
+    return base::SteadyTime(base::Nanos(quiet_since_.load(std::memory_order_relaxed)));
+  }
+  void touch() noexcept { quiet_since_.store(engine_->monotonicNanos(), std::memory_order_relaxed); }
+
+  void respond(base::Chain frame) noexcept override { connection_->send(std::move(frame), kAnswerTag); }
+  void requestEnded(bool answered_by_drop) noexcept override;
+
+  /// Connection::send's tag for frames whose fate nobody asks about.
+  static constexpr std::uint64_t kAnswerTag = 0;
+
+ private:
+  const base::Ref<base::Engine> engine_;
+  const base::Ref<Connection> connection_;
+  const base::Ref<base::Object> owner_;
+  std::atomic<std::uint64_t>& dropped_;
+  std::atomic<std::size_t> owed_{0};
+  std::atomic<std::int64_t> quiet_since_;
+};
+
+/// The other end as handlers see it. Any thread.
+class ConnectionPeer : public Peer {
+ public:
+  ConnectionPeer(base::Ref<Connection> connection, base::Ref<ConnectionSink> sink, std::uint64_t id) noexcept
+      : connection_(std::move(connection)), sink_(std::move(sink)), id_(id) {}
+
+  const std::string& address() const noexcept override { return connection_->peerAddress(); }
+  const std::string& localAddress() const noexcept override { return connection_->localAddress(); }
+  std::uint64_t id() const noexcept override { return id_; }
+  void sendOneway(base::Chain frame) noexcept override;
+  bool open() const noexcept override { return open_.load(std::memory_order_acquire); }
+  void close(Error why) noexcept override { connection_->close(std::move(why)); }
+
+  void markClosed() noexcept { open_.store(false, std::memory_order_release); }
+
+ protected:
+  const base::Ref<Connection> connection_;
+
+ private:
+  const base::Ref<ConnectionSink> sink_;
+  const std::uint64_t id_;
+  std::atomic<bool> open_{true};
+};
+
+/// The answer to a request that nobody here handles.
+base::Chain notSupportedAnswer(const protocol::RemotingCommand& request);
+/// The answer to a request beyond `limit` requests in flight on one connection.
+base::Chain busyAnswer(const protocol::RemotingCommand& request, std::size_t limit);
+/// "127.0.0.1" of "127.0.0.1:10911": log lines about strangers are limited by host.
+std::string_view hostOf(std::string_view address) noexcept;
+
+/// At most one log line an address (or a host of strangers) in this time.
+inline constexpr base::Millis kLogPeriod{30'000};
+
+}  // namespace mqclient::remoting

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/timer.h"
+#include "remoting/connection_peer.h"
+#include "remoting/pending_requests.h"
+#include "remoting/remoting_server.h"
+
+namespace mqclient::remoting {
+
+class ServerSession;
+
+/// What the sessions of a server share. Set before the first connection.
+struct ServerShared : Acceptor {
+  base::Ref<base::Engine> engine;
+  base::Ref<base::Log> log;
+  base::Ref<RequestHandler> handler;
+  RemotingServerOptions options;
+  RemotingServerCounters counters;
+
+  /// The session heard its last event.
+  virtual void onSessionClosed(ServerSession& session) noexcept = 0;
+};
+
+/// One accepted connection: decodes requests in the order received and hands them on; carries what the server asks of
+/// the client.
+///
+/// States   open until onClosed, which is the last thing it does. closing_ only keeps frames out in between.
+/// Guard    everything below strand_ is touched inside it only.
+class ServerSession final : public ConnectionHandler {
+ public:
+  ServerSession(base::Ref<ServerShared> shared, base::Ref<Connection> connection, std::uint64_t id);
+
+  base::Strand& strand() noexcept override { return strand_; }
+  /// Starts the idle clock. Once, before frames come.
+  void begin();
+  /// Any thread.
+  void close(Error why);
+
+  std::uint64_t id() const noexcept { return id_; }
+  /// The requester's host, for the limit by address; empty: exempt.
+  const std::string& limitedHost() const noexcept { return limited_host_; }
+
+ private:
+  struct SessionPeer;
+  struct Question;
+  struct SessionTimer final : base::Timer {
+    SessionTimer(ServerSession& s, void (ServerSession::*f)()) noexcept : Timer(s.strand_), session(s), call(f) {}
+    void onTimer() noexcept override { (session.*call)(); }
+    ServerSession& session;
+    void (ServerSession::*call)();
+  };
+
+  void onFrame(base::Chain frame) noexcept override;
+  void onDropped(std::uint64_t tag, FrameFate fate) noexcept override;
+  void onClosed(const Error& why) noexcept override;
+
+  void serve(protocol::RemotingCommand request);
+  void closeConnection(Error why);
+  void onIdleCheck();
+
+  void ask(Question& q);
+  void finish(PendingRequest& q, Result<protocol::RemotingCommand> result) noexcept;
+  void armDeadlines();
+  void onDeadlines();
+
+  const base::Ref<ServerShared> shared_;
+  const std::uint64_t id_;
+  const std::string limited_host_;
+  base::Strand strand_;
+
+  base::Ref<Connection> connection_;  // the three end with onClosed: they refer to us
+  base::Ref<ConnectionSink> sink_;
+  base::Ref<ConnectionPeer> peer_;
+  bool closing_ = false;
+  SessionTimer idle_timer_;
+
+  OpaqueTable questions_;  // what the server asked
+  DeadlineHeap deadlines_;
+  SessionTimer deadline_timer_;
+};
+
+}  // namespace mqclient::remoting
