@@ -36,7 +36,7 @@ class FrameSplitter {
   static constexpr std::size_t kPiecesMax = 16;
 
   std::size_t peek(std::byte (&to)[kPeek]) const noexcept;
-  std::optional<Error> check(std::size_t have, const std::byte (&head)[kPeek]) noexcept;
+  std::optional<Error> check(std::size_t have, const std::byte (&head)[kPeek]);
   base::Chain take(std::size_t size);
   void gather();
 

@@ -46,7 +46,7 @@ class UniqIdGenerator {
   static constexpr std::size_t kVaryingDigits = 12;
 
   std::string prefix_;
-  std::int64_t utc_offset_ms_;
+  std::int32_t utc_offset_seconds_;
   std::atomic<std::uint32_t> counter_;
 };
 
