@@ -69,7 +69,7 @@ void FrameSplitter::feed(base::Slice chunk) {
   if (pieces_.size() > kPiecesMax) gather();
 }
 
-std::size_t FrameSplitter::peek(std::byte (&to)[kPeek]) const noexcept {
+std::size_t FrameSplitter::peek(std::byte (&to)[kPeek]) noexcept {
   std::size_t have = std::min(gathered_, kPeek);
   if (have != 0) std::memcpy(to, gather_->data(), have);
   for (const base::Slice& s : pieces_) {

@@ -35,7 +35,7 @@ class FrameSplitter {
   static constexpr std::size_t kPeek = 8;
   static constexpr std::size_t kPiecesMax = 16;
 
-  std::size_t peek(std::byte (&to)[kPeek]) const noexcept;
+  std::size_t peek(std::byte (&to)[kPeek]) noexcept;
   std::optional<Error> check(std::size_t have, const std::byte (&head)[kPeek]);
   base::Chain take(std::size_t size);
   void gather();
