@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/backoff.h"
+
 namespace mqclient::remoting {
 
 using base::Chain;
@@ -21,6 +23,8 @@ namespace {
 constexpr int kRequestsPerStep = 64;
 /// Doublings of the back-off that are worth counting.
 constexpr int kFailuresCounted = 16;
+/// Clients that lost the same broker at the same moment must not come back at the same moment.
+constexpr int kBackoffJitterPercent = 25;
 
 // Connection::send's tags: which request a dropped frame was.
 constexpr std::uint64_t kRequestTag = std::uint64_t{1} << 32;
@@ -33,15 +37,6 @@ Error unsent(const Error& why) {
 }
 Error perhapsSent(const Error& why) {
   return Error(why.code(), why.message(), 0, Applied::kUnknown);
-}
-
-/// min, doubled with each failure up to max, times 0.75 to 1.25.
-Nanos backoff(const RemotingClientOptions& options, int failures, std::uint64_t random) {
-  Nanos delay = options.reconnect_backoff_min;
-  for (int i = 1; i < failures && delay < options.reconnect_backoff_max; ++i) delay *= 2;
-  delay = std::min<Nanos>(delay, options.reconnect_backoff_max);
-  constexpr std::uint64_t kSteps = 1024;
-  return delay * 3 / 4 + delay / 2 * static_cast<std::int64_t>(random % kSteps) / static_cast<std::int64_t>(kSteps);
 }
 
 }  // namespace
@@ -288,7 +283,9 @@ void ClientChannel::noteFailure(const Error& why) {
   failures_ = std::min(failures_ + 1, kFailuresCounted);
   last_failure_ = why.message();
   base::Engine& engine = strand_.engine();
-  retry_at_ = engine.now() + backoff(shared_->options, failures_, engine.random());
+  const base::Backoff backoff{shared_->options.reconnect_backoff_min, shared_->options.reconnect_backoff_max,
+                              kBackoffJitterPercent};
+  retry_at_ = engine.now() + base::backoffDelay(backoff, failures_, engine.random());
   if (shared_->log->enabled(LogLevel::kWarn)) {
     shared_->log->writeLimited(LogLevel::kWarn, "remoting", address_, kLogPeriod,
                                "no connection to " + address_ + ": " + why.message());
