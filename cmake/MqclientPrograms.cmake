@@ -20,7 +20,7 @@ endfunction()
 
 function(mqclient_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;LIBS;LABELS" ${ARGN})
-  if(NOT arg_SOURCES)
+  if(NOT arg_SOURCES AND NOT "SOURCES" IN_LIST arg_KEYWORDS_MISSING_VALUES)
     file(GLOB arg_SOURCES CONFIGURE_DEPENDS *_test.cpp)
   endif()
   if(NOT arg_SOURCES)
