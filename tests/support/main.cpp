@@ -13,7 +13,7 @@
 
 namespace {
 
-constexpr mqclient::Millis kReaperDeadline{5000};
+constexpr mqclient::base::Millis kReaperDeadline{5000};
 
 /// Names of this process's threads that are the library's ("mq-...").
 std::string threadsOfTheLibrary() {
