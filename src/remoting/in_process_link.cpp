@@ -245,6 +245,7 @@ Link::Link(std::uint64_t number, std::string client, std::string server, std::sh
       client_(*this, false),
       server_(*this, true) {
   retain();  // one reference for each end, given up when the end's own last reference goes
+  retain();
 }
 
 Ref<Connection> Link::takeEnd(bool server) noexcept {
@@ -273,6 +274,7 @@ void Link::close(LinkEnd& from, Error why, Error other_hears) noexcept {
 }
 
 void Link::postCloses() noexcept {
+  const Ref<Object> self(this);  // the handlers let go of their ends as soon as they hear
   open_->fetch_sub(1, std::memory_order_relaxed);
   for (LinkEnd* end : {&client_, &server_}) {
     if (end->output_) {
