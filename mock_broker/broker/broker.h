@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "base/ref.h"
 #include "mqclient/function.h"
+#include "remoting/remoting_server.h"
 #include "remoting/transport.h"
 
 namespace mqclient::broker {
@@ -26,7 +28,7 @@ struct TopicConfig {
   bool multiTag{false};  ///< topicFilterType MULTI_TAG
   std::int32_t topicSysFlag{0};
   bool order{false};
-  std::string attributes;  ///< as given, "+key=value,..."; kept, registered, not acted on
+  std::map<std::string, std::string> attributes;  ///< kept and registered; none changes what this broker does
 
   friend bool operator==(const TopicConfig&, const TopicConfig&) = default;
 };
@@ -43,6 +45,8 @@ struct BrokerOptions {
   std::string brokerClusterName{"DefaultCluster"};
   std::int64_t brokerId{0};
   std::vector<std::string> namesrvAddrs;  ///< registered with each of them, independently
+
+  remoting::RemotingServerOptions server{};
 
   std::int32_t defaultTopicQueueNums{8};
   bool autoCreateTopicEnable{true};

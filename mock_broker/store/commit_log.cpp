@@ -8,14 +8,17 @@
 
 namespace mqclient::store {
 namespace {
-std::string pathOf(std::int64_t start) { return "commitlog/" + fileNameOf(start); }
+std::string pathOf(std::int64_t start) {
+  return "commitlog/" + fileNameOf(start);
+}
 }  // namespace
 
 CommitLog::CommitLog(FileSystem& files, Options options) noexcept : files_(files), options_(options) {}
 
 Result<CommitLog::Place> CommitLog::place(std::size_t bytes) {
   if (bytes > recordBytesMax()) {
-    return Error(ErrorCode::kMessageIllegal, "a record of " + std::to_string(bytes) + " bytes does not fit a segment of " +
+    return Error(ErrorCode::kMessageIllegal, "a record of " + std::to_string(bytes) +
+                                                 " bytes does not fit a segment of " +
                                                  std::to_string(options_.segment_bytes));
   }
   const auto room = [this] { return writing_ ? segment_start_ + segmentBytes() - write_offset_ : 0; };

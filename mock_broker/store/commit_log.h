@@ -8,8 +8,8 @@
 
 #include "base/buffer.h"
 #include "base/mutex.h"
-#include "mqclient/error.h"
 #include "mock_broker/store/file_system.h"
+#include "mqclient/error.h"
 
 namespace mqclient::store {
 

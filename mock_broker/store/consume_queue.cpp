@@ -40,7 +40,8 @@ Result<void> ConsumeQueue::put(std::span<const Unit> units) {
     const std::int64_t in_file = offset % units_per_file_;
     if (in_file == 0) {
       const std::int64_t file_index = offset / units_per_file_;
-      auto made = files_at_.map(pathOf(file_index), static_cast<std::size_t>(units_per_file_) * kUnitBytes, Fill::kZero);
+      auto made =
+          files_at_.map(pathOf(file_index), static_cast<std::size_t>(units_per_file_) * kUnitBytes, Fill::kZero);
       if (!made) return std::move(made).error();
       writing_ = made->get();
       base::MutexLock lock(mutex_);

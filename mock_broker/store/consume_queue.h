@@ -11,8 +11,8 @@
 
 #include "base/mutex.h"
 #include "base/ref.h"
-#include "mqclient/error.h"
 #include "mock_broker/store/file_system.h"
+#include "mqclient/error.h"
 
 namespace mqclient::store {
 

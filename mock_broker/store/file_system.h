@@ -65,7 +65,8 @@ class FileSystem {
   virtual Result<void> remove(const std::string& path) = 0;
 };
 
-/// Files on the heap. Large files cost what was touched of them; the block of a removed one serves the next of its size.
+/// Files on the heap. Large files cost what was touched of them; the block of a removed one serves the next of its
+/// size.
 std::unique_ptr<FileSystem> makeMemoryFileSystem();
 
 /// "00000000000000000000": a file's name is its start offset inside its queue (store layout of Apache RocketMQ).

@@ -67,7 +67,9 @@ class MemoryFile final : public MappedFile {
   std::shared_ptr<BlockPool> pool_;
 };
 
-Error noSuchFile(const std::string& path) { return Error(ErrorCode::kUnreachable, "there is no file " + path); }
+Error noSuchFile(const std::string& path) {
+  return Error(ErrorCode::kUnreachable, "there is no file " + path);
+}
 
 class MemoryFileSystem final : public FileSystem {
  public:
@@ -76,8 +78,8 @@ class MemoryFileSystem final : public FileSystem {
     auto& file = files_[path];
     if (file.mapped) {
       if (file.mapped->size() == size) return file.mapped;
-      return Error(ErrorCode::kInvalidArgument, path + " has " + std::to_string(file.mapped->size()) +
-                                                    " bytes, expected " + std::to_string(size));
+      return Error(ErrorCode::kInvalidArgument,
+                   path + " has " + std::to_string(file.mapped->size()) + " bytes, expected " + std::to_string(size));
     }
     std::byte* block = fill == Fill::kAnything ? pool_->take(size) : nullptr;
     if (!block) block = static_cast<std::byte*>(std::calloc(size, 1));  // untouched pages cost nothing
@@ -153,7 +155,9 @@ class MemoryFileSystem final : public FileSystem {
 
 }  // namespace
 
-std::unique_ptr<FileSystem> makeMemoryFileSystem() { return std::make_unique<MemoryFileSystem>(); }
+std::unique_ptr<FileSystem> makeMemoryFileSystem() {
+  return std::make_unique<MemoryFileSystem>();
+}
 
 std::string fileNameOf(std::int64_t start_offset) {
   constexpr std::size_t kDigits = 20;

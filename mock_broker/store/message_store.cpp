@@ -10,25 +10,38 @@ namespace mqclient::store {
 
 std::string_view toString(PutStatus s) noexcept {
   switch (s) {
-    case PutStatus::PUT_OK: return "PUT_OK";
-    case PutStatus::MESSAGE_ILLEGAL: return "MESSAGE_ILLEGAL";
-    case PutStatus::CREATE_MAPPED_FILE_FAILED: return "CREATE_MAPPED_FILE_FAILED";
-    case PutStatus::SERVICE_NOT_AVAILABLE: return "SERVICE_NOT_AVAILABLE";
+    case PutStatus::PUT_OK:
+      return "PUT_OK";
+    case PutStatus::MESSAGE_ILLEGAL:
+      return "MESSAGE_ILLEGAL";
+    case PutStatus::CREATE_MAPPED_FILE_FAILED:
+      return "CREATE_MAPPED_FILE_FAILED";
+    case PutStatus::SERVICE_NOT_AVAILABLE:
+      return "SERVICE_NOT_AVAILABLE";
   }
   return "UNKNOWN_ERROR";
 }
 
 std::string_view toString(GetMessageStatus s) noexcept {
   switch (s) {
-    case GetMessageStatus::FOUND: return "FOUND";
-    case GetMessageStatus::NO_MATCHED_MESSAGE: return "NO_MATCHED_MESSAGE";
-    case GetMessageStatus::MESSAGE_WAS_REMOVING: return "MESSAGE_WAS_REMOVING";
-    case GetMessageStatus::OFFSET_FOUND_NULL: return "OFFSET_FOUND_NULL";
-    case GetMessageStatus::OFFSET_OVERFLOW_BADLY: return "OFFSET_OVERFLOW_BADLY";
-    case GetMessageStatus::OFFSET_OVERFLOW_ONE: return "OFFSET_OVERFLOW_ONE";
-    case GetMessageStatus::OFFSET_TOO_SMALL: return "OFFSET_TOO_SMALL";
-    case GetMessageStatus::NO_MATCHED_LOGIC_QUEUE: return "NO_MATCHED_LOGIC_QUEUE";
-    case GetMessageStatus::NO_MESSAGE_IN_QUEUE: return "NO_MESSAGE_IN_QUEUE";
+    case GetMessageStatus::FOUND:
+      return "FOUND";
+    case GetMessageStatus::NO_MATCHED_MESSAGE:
+      return "NO_MATCHED_MESSAGE";
+    case GetMessageStatus::MESSAGE_WAS_REMOVING:
+      return "MESSAGE_WAS_REMOVING";
+    case GetMessageStatus::OFFSET_FOUND_NULL:
+      return "OFFSET_FOUND_NULL";
+    case GetMessageStatus::OFFSET_OVERFLOW_BADLY:
+      return "OFFSET_OVERFLOW_BADLY";
+    case GetMessageStatus::OFFSET_OVERFLOW_ONE:
+      return "OFFSET_OVERFLOW_ONE";
+    case GetMessageStatus::OFFSET_TOO_SMALL:
+      return "OFFSET_TOO_SMALL";
+    case GetMessageStatus::NO_MATCHED_LOGIC_QUEUE:
+      return "NO_MATCHED_LOGIC_QUEUE";
+    case GetMessageStatus::NO_MESSAGE_IN_QUEUE:
+      return "NO_MESSAGE_IN_QUEUE";
   }
   return "UNKNOWN";
 }
@@ -71,7 +84,7 @@ PutResult MessageStore::put(ConsumeQueue& queue, std::span<std::byte> image, std
   const Result<CommitLog::Place> place = log_.place(image.size());
   if (!place) {
     return {place.error().code() == ErrorCode::kMessageIllegal ? PutStatus::MESSAGE_ILLEGAL
-                                                                : PutStatus::CREATE_MAPPED_FILE_FAILED};
+                                                               : PutStatus::CREATE_MAPPED_FILE_FAILED};
   }
   last_store_ms_ = std::max(last_store_ms_, wall_ms);
   const PutResult result{PutStatus::PUT_OK, place->offset, queue.maxOffset(), last_store_ms_};
@@ -184,15 +197,15 @@ bool MessageStore::hasMatch(const ConsumeQueue& queue, std::int64_t& offset, con
   const std::int64_t min = minOffset(queue);
   // Below the beginning, beyond the end: the pull must be answered, whatever its tags.
   if (offset < min || offset > units.end()) return true;
+  const std::int64_t window_end = offset + kFilterBytesMax / static_cast<std::int64_t>(ConsumeQueue::kUnitBytes);
   for (; offset < units.end(); ++offset) {
     const std::optional<Unit> unit = units.at(offset);
-    if (!unit || !filter || filter->matches(unit->tagsCode)) return true;
+    if (offset == window_end || !unit || !filter || filter->matches(unit->tagsCode)) return true;
   }
   return false;
 }
 
-std::int64_t MessageStore::storeTimeAt(ConsumeQueue::Reader& units, CommitLog::Reader& log,
-                                       std::int64_t offset) const {
+std::int64_t MessageStore::storeTimeAt(ConsumeQueue::Reader& units, CommitLog::Reader& log, std::int64_t offset) const {
   constexpr std::int64_t kGone = -1;  // removed meanwhile, so older than anything asked for
   const std::optional<Unit> unit = units.at(offset);
   if (!unit) return kGone;

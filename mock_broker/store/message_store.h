@@ -97,7 +97,8 @@ class MessageStore {
   /// own bounds; the first one always. `queue` may be null. Status and next offset as DefaultMessageStore.getMessage.
   GetMessageResult getMessage(const ConsumeQueue* queue, std::int64_t offset, std::int32_t count_max,
                               std::int64_t bytes_max, const TagFilter* filter) const;
-  /// Whether a message from `offset` on passes; `offset` moves behind what was looked at. For held pulls.
+  /// Whether a pull at `offset` has to be answered: a message passes, the offset is no longer in the queue, or so many
+  /// were looked at in vain that the reader should know. Else `offset` moves behind what was looked at.
   bool hasMatch(const ConsumeQueue& queue, std::int64_t& offset, const TagFilter* filter) const;
 
   std::int64_t minOffset(const ConsumeQueue& queue) const { return queue.minOffset(log_.minOffset()); }

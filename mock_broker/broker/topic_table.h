@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/ref.h"
+#include "mock_broker/broker/broker.h"
+#include "protocol/body/topic_config.h"
+
+namespace mqclient::broker {
+
+/// Hashes std::string and std::string_view alike, so that a look-up by view copies nothing.
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+};
+template <class T>
+using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
+
+/// One version of a topic's configuration; immutable.
+struct Topic : base::Object {
+  explicit Topic(TopicConfig c);
+  const TopicConfig config;
+  const bool send_forbidden;  ///< a system topic that clients must not send to
+  const bool retry;           ///< %RETRY%...
+};
+
+/// What the broker knows about topics.
+///
+/// Threads  find() and all(): any. Changes: the *tables* strand, one at a time.
+class TopicTable {
+ public:
+  explicit TopicTable(const BrokerOptions& options, std::int64_t wall_ms);
+
+  /// Null: unknown.
+  base::Ref<const Topic> find(std::string_view topic) const;
+  /// By name.
+  std::vector<base::Ref<const Topic>> all() const;
+
+  enum class Change { kNone, kMade, kFull };
+  /// Makes or replaces a topic; kNone: it was there exactly so. kFull: there are topics_max already.
+  Change put(TopicConfig config, std::int64_t wall_ms);
+  protocol::DataVersion version() const;
+
+  /// Topics every broker has from its start (TopicConfigManager.java): name, queues, permission.
+  static std::vector<TopicConfig> systemTopics(const BrokerOptions& options);
+
+ private:
+  const std::size_t topics_max_;
+  mutable base::Mutex mutex_;
+  TextMap<base::Ref<const Topic>> topics_ MQ_GUARDED_BY(mutex_);
+  protocol::DataVersion version_ MQ_GUARDED_BY(mutex_);
+};
+
+/// The form the nameserver is told.
+protocol::TopicConfig toWire(const TopicConfig& config, std::int32_t broker_permission);
+
+}  // namespace mqclient::broker
