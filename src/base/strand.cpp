@@ -6,10 +6,15 @@ namespace mqclient::base {
 
 namespace {
 constinit thread_local Activation t_activation;
+constinit std::atomic<TurnWatch> g_turn_watch{nullptr};
 }  // namespace
 
 Activation& Activation::ofThisThread() noexcept {
   return t_activation;
+}
+
+void watchTurns(TurnWatch watch) noexcept {
+  g_turn_watch.store(watch, std::memory_order_relaxed);
 }
 
 bool Strand::isCurrent() const noexcept {
@@ -104,9 +109,12 @@ void Activation::runOne(Engine& engine, Runnable r) noexcept {
     return;
   }
   Strand& s = r.strand();
+  const TurnWatch watch = g_turn_watch.load(std::memory_order_relaxed);
+  if (watch) watch(true);
   current_ = &s;
   const bool left = s.runTurn();
   current_ = nullptr;
+  if (watch) watch(false);
   if (left) engine.submit(r);
 }
 

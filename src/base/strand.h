@@ -154,6 +154,11 @@ class Activation {
   Role role_ = Role::kForeign;
 };
 
+/// For tests: called on the running thread before (`begins`) and after every turn, process-wide; null: nobody. The S6
+/// watchdog measures with it how long strands hold their threads.
+using TurnWatch = void (*)(bool begins) noexcept;
+void watchTurns(TurnWatch watch) noexcept;
+
 /// While it lives, the calling thread is about to wait for `what`: once settled(what), the thread stops running strands
 /// for others and what it still had goes to the executor (S5). Set it around the posts of a blocking call.
 class Awaited {

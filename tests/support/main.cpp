@@ -1,37 +1,70 @@
-// main() of every test program. After each suite no thread of the library may be left: whatever a test started has
-// ended with its last handle.
+// main() of every test program. Beside running the tests it holds, in each of them, two promises of the runtime:
+//   R1  the library's threads are those it documents, and none is left after a suite: whatever a test started has ended
+//       with its last handle
+//   S6  no strand holds its thread for long: measured in the thread's own CPU time, so that a loaded machine or a
+//       debugger is no failure
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <time.h>
 
-#include <chrono>
-#include <filesystem>
-#include <fstream>
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdint>
 #include <string>
-#include <system_error>
 
 #include "base/engine.h"
+#include "base/strand.h"
+#include "tests/support/process_threads.h"
 
 namespace {
 
 constexpr mqclient::base::Millis kReaperDeadline{5000};
+// The rule is 1 ms a step; a turn may be 50 µs of steps and one more. Ten times that is no noise, even under sanitizers.
+constexpr std::int64_t kLongestTurnNanos = 10'000'000;
+// The last is the simulated runtime's: threads that take turns.
+constexpr std::array kThreadNames{"mq-io-", "mq-cb-", "mq-net", "mq-files", "mq-flush", "mq-read", "mq-sim"};
 
-/// Names of this process's threads that are the library's ("mq-...").
-std::string threadsOfTheLibrary() {
-  std::string names;
-  std::error_code gone;  // a thread may end while the folder is read
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", gone)) {
-    std::string name;
-    std::getline(std::ifstream(task.path() / "comm"), name);
-    if (name.starts_with("mq-")) names += (names.empty() ? "" : ", ") + name;
-  }
-  return names;
+std::atomic<std::int64_t> g_longest_turn{0};
+
+std::int64_t threadCpuNanos() noexcept {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
 }
 
-class ThreadsEndWithTheirSuite final : public testing::EmptyTestEventListener {
+void watchTurn(bool begins) noexcept {
+  thread_local std::int64_t begun = 0;
+  if (begins) {
+    begun = threadCpuNanos();
+    return;
+  }
+  const std::int64_t took = threadCpuNanos() - begun;
+  std::int64_t longest = g_longest_turn.load(std::memory_order_relaxed);
+  while (took > longest && !g_longest_turn.compare_exchange_weak(longest, took, std::memory_order_relaxed)) {
+  }
+}
+
+std::string listOf(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& n : names) list += (list.empty() ? "" : ", ") + n;
+  return list;
+}
+
+class Watchdog final : public testing::EmptyTestEventListener {
+  void OnTestStart(const testing::TestInfo&) override { g_longest_turn.store(0, std::memory_order_relaxed); }
+  void OnTestEnd(const testing::TestInfo&) override {
+    const std::int64_t longest = g_longest_turn.load(std::memory_order_relaxed);
+    EXPECT_LE(longest, kLongestTurnNanos) << "S6: a strand held its thread for " << longest / 1000 << " us of CPU";
+    for (const std::string& name : mqclient::testing::libraryThreads()) {
+      const bool known = std::any_of(kThreadNames.begin(), kThreadNames.end(),
+                                     [&name](const char* known_name) { return name.starts_with(known_name); });
+      EXPECT_TRUE(known) << "R1: a thread " << name << " that the library does not document";
+    }
+  }
   void OnTestSuiteEnd(const testing::TestSuite& suite) override {
     EXPECT_TRUE(mqclient::base::quiesceEngines(kReaperDeadline)) << "an engine that ended is not gone";
-    const std::string left = threadsOfTheLibrary();
-    EXPECT_EQ(left, "") << "threads left behind by " << suite.name();
+    EXPECT_EQ(listOf(mqclient::testing::libraryThreads()), "") << "threads left behind by " << suite.name();
   }
 };
 
@@ -39,6 +72,7 @@ class ThreadsEndWithTheirSuite final : public testing::EmptyTestEventListener {
 
 int main(int argc, char** argv) {
   testing::InitGoogleMock(&argc, argv);
-  testing::UnitTest::GetInstance()->listeners().Append(new ThreadsEndWithTheirSuite);
+  mqclient::base::watchTurns(watchTurn);
+  testing::UnitTest::GetInstance()->listeners().Append(new Watchdog);
   return RUN_ALL_TESTS();
 }

@@ -1,0 +1,44 @@
+#include "tests/support/process_threads.h"
+
+#include <dirent.h>
+
+#include <fstream>
+
+namespace mqclient::testing {
+
+namespace {
+
+int entriesOf(const char* dir) {
+  DIR* d = opendir(dir);
+  if (!d) return 0;
+  int n = 0;
+  while (const dirent* e = readdir(d)) n += e->d_name[0] != '.';
+  closedir(d);
+  return n;
+}
+
+}  // namespace
+
+std::vector<std::string> libraryThreads() {
+  std::vector<std::string> names;
+  DIR* d = opendir("/proc/self/task");
+  if (!d) return names;
+  while (const dirent* e = readdir(d)) {
+    if (e->d_name[0] == '.') continue;
+    std::ifstream comm(std::string("/proc/self/task/") + e->d_name + "/comm");
+    std::string name;
+    if (std::getline(comm, name) && name.starts_with("mq-")) names.push_back(std::move(name));
+  }
+  closedir(d);
+  return names;
+}
+
+int allThreads() {
+  return entriesOf("/proc/self/task");
+}
+
+int openDescriptors() {
+  return entriesOf("/proc/self/fd") - 1;  // without the one that reads the directory
+}
+
+}  // namespace mqclient::testing
