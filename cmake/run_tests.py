@@ -61,6 +61,8 @@ def run_one(job):
     except subprocess.TimeoutExpired as late:
         text, code = (late.stdout or b"").decode(errors="replace"), -1
         trouble = f"did not end within {seconds_allowed} s"
+    except OSError as error:
+        return name, 0, [f"{name} ({error})"], 0.0, ""
     passed = OK.findall(text)
     failed = FAILED.findall(text)
     ended = set(passed) | set(failed)
