@@ -36,7 +36,7 @@ class MQCLIENT_EXPORT MessageSelector {
 MQCLIENT_EXPORT MessageSelector byTag(std::string expression);
 
 struct Subscription {
-  Subscription(std::string topic_name, MessageSelector which = MessageSelector::all())  // NOLINT
+  Subscription(std::string topic_name, MessageSelector which = MessageSelector::all())
       : topic(std::move(topic_name)), selector(std::move(which)) {}
 
   std::string topic;
@@ -107,15 +107,15 @@ class ConcurrentListenerFunction final : public ConcurrentListener {
 class MQCLIENT_EXPORT MessageListener {
  public:
   template <std::derived_from<MessageListenerConcurrently> L>
-  MessageListener(std::shared_ptr<L> listener) {  // NOLINT(google-explicit-constructor)
-    if (!listener) return;                        // start says so
+  MessageListener(std::shared_ptr<L> listener) {
+    if (!listener) return;  // start says so
     auto call = [kept = std::move(listener)](Messages m, ConsumeConcurrentlyContext& c) {
       return kept->consumeMessage(m, c);
     };
     concurrent_ = std::make_shared<detail::ConcurrentListenerFunction<decltype(call)>>(std::move(call));
   }
   template <Listens<ConsumeConcurrentlyContext, ConsumeConcurrentlyStatus> F>
-  MessageListener(F listener)  // NOLINT(google-explicit-constructor)
+  MessageListener(F listener)
       : concurrent_(std::make_shared<detail::ConcurrentListenerFunction<F>>(std::move(listener))) {}
 
   /// For the library.

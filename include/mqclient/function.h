@@ -19,11 +19,10 @@ template <class R, class... A>
 class UniqueFunction<R(A...)> {
  public:
   UniqueFunction() noexcept = default;
-  UniqueFunction(std::nullptr_t) noexcept {}  // NOLINT(google-explicit-constructor)
+  UniqueFunction(std::nullptr_t) noexcept {}
   template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, UniqueFunction> &&
-           std::is_invocable_r_v<R, std::remove_cvref_t<F>&, A...>)
-      UniqueFunction(F&& f) {  // NOLINT(google-explicit-constructor)
+           std::is_invocable_r_v<R, std::remove_cvref_t<F>&, A...>) UniqueFunction(F&& f) {
     using Callable = std::remove_cvref_t<F>;
     if constexpr (fits<Callable>()) {
       ::new (static_cast<void*>(storage_)) Callable(std::forward<F>(f));

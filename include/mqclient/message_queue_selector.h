@@ -21,11 +21,10 @@ concept SelectsQueue = std::is_invocable_r_v<std::size_t, F&, Queues, const Mess
 /// callback thread. An index outside the list fails the send with kInvalidArgument, a throw with kUserCode.
 class MQCLIENT_EXPORT MessageQueueSelector {
  public:
-  MessageQueueSelector(MessageQueue queue)  // NOLINT(google-explicit-constructor)
-      : queue_(std::move(queue)) {}
+  MessageQueueSelector(MessageQueue queue) : queue_(std::move(queue)) {}
   template <class F>
   requires(SelectsQueue<std::remove_cvref_t<F>> && !std::same_as<std::remove_cvref_t<F>, MessageQueueSelector>)
-      MessageQueueSelector(F&& f) {  // NOLINT(google-explicit-constructor)
+      MessageQueueSelector(F&& f) {
     static_assert(std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<std::remove_cvref_t<F>>,
                   "name it on the line before: g++ 12 would destroy it twice inside co_await");
     keep(f);

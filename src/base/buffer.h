@@ -49,7 +49,7 @@ class Slice {
 class Chain {
  public:
   Chain() noexcept = default;
-  Chain(Slice one) { append(std::move(one)); }  // NOLINT(google-explicit-constructor)
+  Chain(Slice one) { append(std::move(one)); }
 
   void append(Slice s) {
     if (s.empty()) return;

@@ -24,7 +24,8 @@ class Object {
   bool tryRetain() const noexcept {
     std::uint32_t seen = refs_.load(std::memory_order_relaxed);
     while (seen != 0) {
-      if (refs_.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel, std::memory_order_relaxed)) return true;
+      if (refs_.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel, std::memory_order_relaxed))
+        return true;
     }
     return false;
   }
@@ -43,7 +44,7 @@ template <class T>
 class Ref {
  public:
   constexpr Ref() noexcept = default;
-  constexpr Ref(std::nullptr_t) noexcept {}  // NOLINT(google-explicit-constructor)
+  constexpr Ref(std::nullptr_t) noexcept {}
   /// Shares: adds a reference. The object must be alive.
   explicit Ref(T* shared) noexcept : p_(shared) {
     if (p_) p_->retain();
@@ -58,10 +59,10 @@ class Ref {
   Ref(Ref&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
   template <class U>
   requires std::is_convertible_v<U*, T*> Ref(const Ref<U>& o)
-  noexcept : Ref(static_cast<T*>(o.get())) {}  // NOLINT(google-explicit-constructor)
+  noexcept : Ref(static_cast<T*>(o.get())) {}
   template <class U>
   requires std::is_convertible_v<U*, T*> Ref(Ref<U>&& o)
-  noexcept : p_(o.leak()) {}  // NOLINT(google-explicit-constructor)
+  noexcept : p_(o.leak()) {}
   Ref& operator=(Ref o) noexcept {
     std::swap(p_, o.p_);
     return *this;
