@@ -29,10 +29,10 @@ struct MessageAccess;
 /// copied again on the way to the transport.
 class MQCLIENT_EXPORT Body {
  public:
-  Body(std::string text);             // NOLINT(google-explicit-constructor): takes the string's bytes over
-  Body(std::vector<std::byte> data);  // NOLINT(google-explicit-constructor): takes the vector's bytes over
-  Body(std::string_view text);        // NOLINT(google-explicit-constructor): copies
-  Body(const char* text);             // NOLINT(google-explicit-constructor): copies
+  Body(std::string text);             ///< takes the string's bytes over
+  Body(std::vector<std::byte> data);  ///< takes the vector's bytes over
+  Body(std::string_view text);        ///< copies
+  Body(const char* text);             ///< copies
 
   /// Bytes of yours, not copied; `owner` is kept for as long as anybody may read them. Nobody may write them meanwhile.
   static Body share(std::shared_ptr<const void> owner, std::span<const std::byte> bytes);

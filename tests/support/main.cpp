@@ -20,7 +20,8 @@
 namespace {
 
 constexpr mqclient::base::Millis kReaperDeadline{5000};
-// The rule is 1 ms a step; a turn may be 50 µs of steps and one more. Ten times that is no noise, even under sanitizers.
+// The rule is 1 ms a step; a turn may be 50 µs of steps and one more. Ten times that is no noise, even under
+// sanitizers.
 constexpr std::int64_t kLongestTurnNanos = 10'000'000;
 // The last is the simulated runtime's: threads that take turns.
 constexpr std::array kThreadNames{"mq-io-", "mq-cb-", "mq-net", "mq-files", "mq-flush", "mq-read", "mq-sim"};
