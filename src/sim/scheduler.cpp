@@ -93,6 +93,7 @@ Scheduler::Scheduler(SimEngine& engine, const SimOptions& options)
       auto_advance_(options.time == SimOptions::Time::kAutoAdvance),
       lane_delay_max_(seeded_ ? std::max<std::int64_t>(options.lane_delay_max.count(), 0) : 0),
       stuck_after_(options.stuck_after),
+      livelock_events_(options.livelock_events),
       on_stuck_(options.on_stuck),
       holder_(seeded_ ? thisThread() : kNobody),
       now_(kSteadyStart),
@@ -106,7 +107,7 @@ Scheduler::~Scheduler() {
   {
     const Lock lock(lock_);
     stopping_ = true;
-    for (const auto& w : workers_) w->parker.wake.notify_one();
+    for (const auto& w : workers_) w->parker.wake();
   }
   for (const auto& w : workers_) w->thread.join();
   for (Body* b : new_bodies_) delete b;
@@ -138,7 +139,6 @@ void Scheduler::requireBaton(const char* what) const noexcept {
 }
 
 // ---- work
-// ------------------------------------------------------------------------------------------------------------
 
 void Scheduler::workArrived() noexcept {
   if (!seeded_) idle_.notify_one();
@@ -239,7 +239,6 @@ bool Scheduler::chooseHere() noexcept {
 }
 
 // ---- choosing
-// --------------------------------------------------------------------------------------------------------
 
 /// The next event; moves time when nothing is ready and somebody allows it. Called by the holder.
 Scheduler::Choice Scheduler::choose(Lock& lock) {
@@ -255,7 +254,7 @@ Scheduler::Choice Scheduler::choose(Lock& lock) {
     const std::size_t count =
         ready_.size() + ready_waits_.size() + groups_.size() + new_bodies_.size() + (due ? 1u : 0u);
     if (count > 0) {
-      if (seeded_ && events_ - events_at_move_ > kEventsWithoutTimeMax) {
+      if (seeded_ && events_ - events_at_move_ > livelock_events_) {
         fail(lock, "livelock: too many events at one moment of virtual time");
       }
       const std::size_t index = seeded_ && count > 1 ? chance_.below(count) : 0;
@@ -369,7 +368,6 @@ void Scheduler::whenStuck(Lock& lock, std::chrono::steady_clock::time_point& giv
 }
 
 // ---- waiting
-// ---------------------------------------------------------------------------------------------------------
 
 void Scheduler::begin(Wait& w) {
   w.since = now();
@@ -411,7 +409,7 @@ bool Scheduler::wait(WaitSlot& slot, std::int64_t deadline) {
   if (!slot.setOnSettle([this, &w] { settled(w); })) return true;
   {
     Lock lock(lock_);
-    leave(enter(lock, w));
+    leave(lock, enter(lock, w));
   }
   slot.clearOnSettle();
   return slot.settled();
@@ -421,7 +419,7 @@ void Scheduler::pumpIdle(std::int64_t until) {
   requireBaton("pumps");
   Wait w{.kind = WaitKind::kIdle, .until = until};
   Lock lock(lock_);
-  leave(enter(lock, w));
+  leave(lock, enter(lock, w));
 }
 
 bool Scheduler::pumpUntil(UniqueFunction<bool()>& done, std::int64_t until) {
@@ -435,7 +433,7 @@ bool Scheduler::pumpUntil(UniqueFunction<bool()>& done, std::int64_t until) {
     const bool is_done = done();
     lock.lock();
     if (is_done || last) {
-      leave(took);
+      leave(lock, took);
       return is_done;
     }
     w.seen = events_;
@@ -457,12 +455,11 @@ void Scheduler::drain() {
   }
   Wait w{.kind = WaitKind::kIdle, .until = kAtOnce};
   Lock lock(lock_);
-  if (Activation::ofThisThread().mayAwait()) return leave(enter(lock, w));
+  if (Activation::ofThisThread().mayAwait()) return leave(lock, enter(lock, w));
   // The last reference was dropped inside a strand: user code may not run here, and no other thread needs this strand.
   begin(w);
-  give(takeWorker(lock, Choice{}).parker);
-  park(lock, w.parker);
-  leave(true);
+  handOver(lock, takeWorker(lock, Choice{}).parker, w.parker);
+  leave(lock, true);
 }
 
 bool Scheduler::enter(Lock& lock, Wait& w) {
@@ -485,15 +482,16 @@ bool Scheduler::enter(Lock& lock, Wait& w) {
 }
 
 /// kInline: a thread from outside leaves its call. If others of its kind still wait, a worker goes on for them.
-void Scheduler::leave(bool took) noexcept {
+void Scheduler::leave(Lock& lock, bool took) noexcept {
   if (!took || seeded_) return;
-  if (std::any_of(waits_.begin(), waits_.end(), [](const Wait* w) { return w->foreign; })) {
-    Lock borrowed(lock_, std::adopt_lock);
-    give(takeWorker(borrowed, Choice{}).parker);
-    static_cast<void>(borrowed.release());
-  } else {
+  if (std::none_of(waits_.begin(), waits_.end(), [](const Wait* w) { return w->foreign; })) {
     holder_.store(kNobody, std::memory_order_relaxed);
+    return;
   }
+  Worker& next = takeWorker(lock, Choice{});
+  holder_.store(kOnTheWay, std::memory_order_relaxed);
+  lock.unlock();
+  next.parker.wake();
 }
 
 /// Runs events on this stack until `w` is chosen. What may wait itself goes to a worker, and the baton with it.
@@ -504,33 +502,36 @@ void Scheduler::runWhileWaiting(Lock& lock, Wait& w) {
       case Choice::Kind::kResume: {
         Wait* chosen = static_cast<Wait*>(c.what);
         if (chosen == &w) return;
-        give(chosen->parker);
-        return park(lock, w.parker);
+        return handOver(lock, chosen->parker, w.parker);
       }
       case Choice::Kind::kJob:
       case Choice::Kind::kBody:
-        give(takeWorker(lock, c).parker);
-        return park(lock, w.parker);
+        return handOver(lock, takeWorker(lock, c).parker, w.parker);
       default:
         execute(lock, c);
     }
   }
 }
 
-void Scheduler::give(Parker& to) noexcept {
+/// Gives the baton away and waits for it. The wake comes after the unlock: on one processor the woken thread would else
+/// run into the lock and the switch be paid twice.
+void Scheduler::handOver(Lock& lock, base::Parker& to, base::Parker& here) {
   holder_.store(kOnTheWay, std::memory_order_relaxed);
-  to.baton = true;
-  to.wake.notify_one();  // under the lock: the parker may be gone as soon as its thread could run
+  lock.unlock();
+  to.wake();
+  here.park(base::kNoDeadline);
+  lock.lock();
+  holder_.store(thisThread(), std::memory_order_relaxed);
 }
 
-void Scheduler::park(Lock& lock, Parker& here) {
-  while (!here.baton) here.wake.wait(lock);
-  here.baton = false;
+void Scheduler::park(Lock& lock, base::Parker& here) {
+  lock.unlock();
+  here.park(base::kNoDeadline);
+  lock.lock();
   holder_.store(thisThread(), std::memory_order_relaxed);
 }
 
 // ---- running
-// ---------------------------------------------------------------------------------------------------------
 
 void Scheduler::execute(Lock& lock, const Choice& c) {
   lock.unlock();
@@ -610,11 +611,10 @@ Scheduler::Worker& Scheduler::takeWorker(Lock& lock, const Choice& first) {
 
 void Scheduler::workerMain(Worker& me) {
   t_worker_of = this;
+  me.parker.park(base::kNoDeadline);
   Lock lock(lock_);
-  for (;;) {
-    while (!me.parker.baton && !stopping_) me.parker.wake.wait(lock);
-    if (stopping_) return;
-    park(lock, me.parker);
+  while (!stopping_) {
+    holder_.store(thisThread(), std::memory_order_relaxed);
     Choice c = me.first;
     while (c.kind != Choice::Kind::kResume) {
       if (c.kind == Choice::Kind::kJob) {
@@ -627,12 +627,11 @@ void Scheduler::workerMain(Worker& me) {
       c = choose(lock);
     }
     parked_workers_.push_back(&me);
-    give(static_cast<Wait*>(c.what)->parker);
+    handOver(lock, static_cast<Wait*>(c.what)->parker, me.parker);
   }
 }
 
 // ---- clock, chance, trace
-// --------------------------------------------------------------------------------------------
 
 std::uint64_t Scheduler::random() noexcept {
   const Lock lock(lock_);

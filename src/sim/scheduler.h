@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/engine.h"
+#include "base/parker.h"
 #include "base/strand.h"
 #include "base/thread_set.h"
 #include "base/timer.h"
@@ -54,7 +55,7 @@ class SimListenerGroup final : public base::ListenerGroup {
 /// Invariants  At most one thread runs events: the holder. Whoever waits is in waits_ and parked on its own Parker, or
 ///             is the holder and runs events on its own stack. An event that may wait itself (job, body) runs on a
 ///             worker only, at the bottom of its stack. What is given the baton either resumes its wait or, a worker,
-///             goes on choosing. Nothing is called out with the lock held, except a thread's wake.
+///             goes on choosing. Nothing is called out with the lock held.
 /// Guard       lock_ guards every member unless it is const, atomic or says otherwise.
 class Scheduler {
  public:
@@ -107,17 +108,12 @@ class Scheduler {
  private:
   using Lock = std::unique_lock<std::mutex>;
 
-  /// Where a thread without the baton stands.
-  struct Parker {
-    std::condition_variable wake;
-    bool baton = false;
-  };
   enum class WaitKind { kSlot, kIdle, kPredicate };
   /// One call that waits; lies on the stack of its thread.
   struct Wait {
     WaitKind kind;
-    std::int64_t until;  // deadline of a slot, limit of a pump
-    Parker parker{};
+    std::int64_t until;     // deadline of a slot, limit of a pump
+    base::Parker parker{};  // woken with the baton
     std::string who{};
     std::int64_t since = 0;
     std::uint64_t seen = 0;            // kPredicate: the events it has answered for
@@ -158,7 +154,7 @@ class Scheduler {
     SimListenerGroup* group = nullptr;  // of a job, with a reference
   };
   struct Worker {
-    Parker parker;
+    base::Parker parker;
     Choice first{};
     base::Thread thread;
   };
@@ -181,10 +177,10 @@ class Scheduler {
 
   /// Holds the baton until the wait is chosen; answers whether this call took it (kInline).
   bool enter(Lock& lock, Wait& wait);
-  void leave(bool took) noexcept;
+  void leave(Lock& lock, bool took) noexcept;
   void runWhileWaiting(Lock& lock, Wait& wait);
-  void give(Parker& to) noexcept;
-  void park(Lock& lock, Parker& here);
+  void handOver(Lock& lock, base::Parker& to, base::Parker& here);
+  void park(Lock& lock, base::Parker& here);
   void execute(Lock& lock, const Choice& choice);
   void runJob(Lock& lock, const Choice& choice);
   void runBody(Lock& lock, const Choice& choice);
@@ -198,6 +194,7 @@ class Scheduler {
   const bool auto_advance_;
   const std::int64_t lane_delay_max_;
   const base::Millis stuck_after_;
+  const std::uint64_t livelock_events_;
   const std::function<void(const std::string&)> on_stuck_;
 
   std::mutex lock_;

@@ -30,6 +30,9 @@ struct SimOptions {
   base::Environment environment{};        ///< what the process says about itself; process_salt 0: drawn from the seed
   base::Nanos lane_delay_max{5'000'000};  ///< kSeeded: a job on a lane lasts 0 to this; kInline: nothing
   base::Millis stuck_after{30'000};       ///< kInline: real time without progress before a wait is given up (A3)
+  /// kSeeded: how many events may run at one moment of virtual time before it is called a livelock and reported like a
+  /// stuck wait: work that makes itself ready again for ever would otherwise hang a run without a word.
+  std::uint64_t livelock_events{10'000'000};
   /// Told why nothing can go on any more, just before the process is aborted: to print the replay line of a seed.
   std::function<void(const std::string& report)> on_stuck{};
 };
@@ -114,9 +117,6 @@ class SimEngine : public base::Engine {
 
 base::Ref<SimEngine> makeSimEngine(SimOptions options = {});
 
-/// kSeeded: how many events may run at one moment of virtual time before it is called a livelock and reported like a
-/// stuck wait: work that makes itself ready again for ever would otherwise hang a run without a word.
-inline constexpr std::uint64_t kEventsWithoutTimeMax = 10'000'000;
 /// Threads of one engine; beyond it user code that waits is a leak, not a test.
 inline constexpr std::size_t kWorkersMax = 2'000;
 /// Jobs waiting for one lane; beyond it runOnLane() refuses.
