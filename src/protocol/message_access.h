@@ -66,6 +66,8 @@ struct MessageAccess {
   static std::string_view properties(const MessageExt& m) noexcept;
   static void setRedeliveries(MessageExt& m, int n) noexcept { m.redeliveries_ = n; }
   static int redeliveries(const MessageExt& m) noexcept { return m.redeliveries_; }
+  /// Bytes of the record.
+  static std::size_t size(const MessageExt& m) noexcept { return base::getBe32(m.record_); }
   static const MessageQueue& queue(const MessageExt& m) noexcept { return m.frame_->queue(); }
 };
 

@@ -1,0 +1,56 @@
+#include "consumer/consumer_context.h"
+
+#include <utility>
+
+namespace mqclient::consumer {
+namespace {
+
+thread_local const ConsumerContext* inside = nullptr;
+
+FlowLimits limitsOf(const PushConsumerOptions& options) noexcept {
+  FlowLimits limits;
+  limits.queue_messages = static_cast<std::size_t>(options.pullThresholdForQueue);
+  limits.queue_bytes = static_cast<std::size_t>(options.pullThresholdSizeForQueue) << 20;
+  limits.queue_span = options.consumeConcurrentlyMaxSpan;
+  limits.consumer_bytes = options.cachedBytesMax;
+  return limits;
+}
+
+}  // namespace
+
+ConsumerContext::ConsumerContext(base::Ref<client::MQClientInstance> shared_instance, std::string consumer_group,
+                                 PushConsumerOptions consumer_options,
+                                 std::shared_ptr<mqclient::detail::ConcurrentListener> user_code)
+    : instance(std::move(shared_instance)),
+      group(std::move(consumer_group)),
+      options(std::move(consumer_options)),
+      limits(limitsOf(options)),
+      listeners(instance->engine().makeListenerGroup(group, options.consumeThreadMax)),
+      subscriptions(std::make_shared<const Subscriptions>()),
+      gate([this] { destroyListener(); }),
+      listener_gone(base::makeRef<base::WaitSlot>()),
+      listener_(std::move(user_code)) {}
+
+bool ConsumerContext::insideListener() const noexcept {
+  return inside == this;
+}
+
+void ConsumerContext::destroyListener() noexcept {
+  // Destroying what the listener captured is user code: on a listener thread, never in a strand (R2).
+  if (base::Activation::ofThisThread().role() == base::Role::kListener && !base::Activation::ofThisThread().inside()) {
+    listener_.reset();
+    listener_gone->settle();
+    return;
+  }
+  engine().callbacks().submit(base::Ref<base::Object>(this), [this] {
+    listener_.reset();
+    listener_gone->settle();
+  });
+}
+
+InsideListener::InsideListener(const ConsumerContext& context) noexcept : outer_(std::exchange(inside, &context)) {}
+InsideListener::~InsideListener() {
+  inside = outer_;
+}
+
+}  // namespace mqclient::consumer
