@@ -168,7 +168,8 @@ void ClientChannel::armDeadlines() {
 void ClientChannel::onDeadlines() {
   const SteadyTime now = strand_.engine().now();
   bool half_open = false;
-  for (int n = 0; !deadlines_.empty() && deadlines_.earliest()->deadline <= now && n < kRequestsPerStep; ++n) {
+  int n = 0;
+  for (; !deadlines_.empty() && deadlines_.earliest()->deadline <= now && n < kRequestsPerStep; ++n) {
     auto& i = static_cast<Invocation&>(*deadlines_.earliest());
     const Invocation::Stage stage = i.stage;
     if (stage == Invocation::Stage::kSent) table_.take(i.opaque);
@@ -184,7 +185,7 @@ void ClientChannel::onDeadlines() {
     }
     finish(i, Error(ErrorCode::kTimeout, "no answer from " + address_ + " in time", 0, Applied::kUnknown));
   }
-  if (table_.empty()) quiet_since_ = now;
+  if (n > 0 && table_.empty()) quiet_since_ = now;
   if (!deadlines_.empty()) armDeadlines();
   if (half_open && state_ == State::kOpen) {
     shared_->counters.half_open_closed.fetch_add(1, std::memory_order_relaxed);

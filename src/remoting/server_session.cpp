@@ -185,8 +185,8 @@ void ServerSession::onDeadlines() {
     deadlines_.remove(q);
     questions_.take(q.opaque);
     finish(q, Error(ErrorCode::kTimeout, "the client gave no answer in time", 0, Applied::kUnknown));
+    sink_->touch();
   }
-  if (questions_.empty()) sink_->touch();
   if (!deadlines_.empty()) armDeadlines();
 }
 

@@ -22,7 +22,7 @@ class InProcess : public RemotingTest {
   static Chain bytes(std::size_t n) { return Chain(Slice::of(std::string(n, 'x'))); }
   std::vector<std::string> heard(const RawEnd& end) {
     std::vector<std::string> all;
-    for (const Slice& f : end.frames) all.emplace_back(f.text());
+    for (const Chain& f : end.frames) all.push_back(f.toString());
     return all;
   }
   std::vector<Ref<RawEnd>> clients_;
@@ -43,7 +43,7 @@ TEST_F(InProcess, DoesNotCopyTheBytes) {
   RawEnd& client = open();
   const Slice body = Slice::copyOf("body");
   client.connection->send(Chain(body), 1);
-  EXPECT_EQ(server().frames.at(0).data(), body.data());
+  EXPECT_EQ(server().frames.at(0)[0].data(), body.data());
 }
 
 TEST_F(InProcess, NamesBothEnds) {
@@ -169,7 +169,8 @@ TEST_F(InProcess, AServerWhoseAnswersAreNotTakenStopsReadingUntilHalfIsOut) {
   policy_->frame = [&](bool to_server) { return to_server || !stuck ? LinkVerdict{} : delayed(1s); };
   RawEnd& client = open();
   constexpr std::size_t kAnswer = 8u << 20;
-  server().on_frame = [&](const Slice&) { server().connection->send(bytes(kAnswer), 0); };
+  const Chain answer = bytes(kAnswer);
+  server().on_frame = [&](const Chain&) { server().connection->send(answer, 0); };
   for (int i = 0; i < 10; ++i) client.connection->send(text("ask"), 1);
   EXPECT_EQ(server().frames.size(), 5u);  // 40 MiB are in the output: never refused, but no further request is read
   EXPECT_FALSE(client.connection->hasRoom(kOutputBytesMax));  // what is not read fills the asker's own output

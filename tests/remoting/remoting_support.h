@@ -69,7 +69,7 @@ struct RawEnd final : ConnectionHandler {
   explicit RawEnd(base::Engine& engine) : strand_(engine) {}
   base::Strand& strand() noexcept override { return strand_; }
   void onFrame(Chain frame) noexcept override {
-    frames.push_back(frame.flatten());
+    frames.push_back(std::move(frame));
     if (on_frame) on_frame(frames.back());
   }
   void onDropped(std::uint64_t tag, FrameFate fate) noexcept override {
@@ -81,12 +81,12 @@ struct RawEnd final : ConnectionHandler {
     closed = why;
     connection.reset();
   }
-  RemotingCommand command(std::size_t i) const { return *protocol::decodeFrame(Chain(frames.at(i))); }
+  RemotingCommand command(std::size_t i) const { return *protocol::decodeFrame(frames.at(i)); }
 
   base::Strand strand_;
   Ref<Connection> connection;
-  std::vector<Slice> frames;
-  std::function<void(const Slice&)> on_frame;
+  std::vector<Chain> frames;
+  std::function<void(const Chain&)> on_frame;
   std::vector<std::pair<std::uint64_t, FrameFate>> dropped;
   std::optional<Error> closed;
 };
@@ -181,6 +181,11 @@ class RemotingTest : public testing::Test {
 
   /// Before any connection.
   void usePolicy() { network_->setPolicy(policy_); }
+  void recordLog() {
+    log_ = base::Log::make(
+        *engine_, LogLevel::kWarn,
+        [lines = lines_](LogLevel, std::string_view, std::string_view line) { lines->emplace_back(line); });
+  }
   void startClient(RemotingClientOptions options = {}) {
     client_ = RemotingClient::make(engine_, network_, log_, options);
     client_->setRequestHandler(client_handler_);
@@ -227,7 +232,7 @@ class RemotingTest : public testing::Test {
   }
 
   void TearDown() override {
-    handler_->held.clear();
+    while (!handler_->held.empty()) std::move(handler_->take().responder).discard(Discard::kStopping);
     handler_->on = nullptr;
     handler_->peer.reset();
     client_handler_->held.clear();
@@ -261,6 +266,7 @@ class RemotingTest : public testing::Test {
   Ref<RemotingServer> server_;
   Ref<RemotingClient> client_;
   std::optional<Error> connect_error_;
+  std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
   std::uint64_t expected_drops_ = 0;
 };
 
