@@ -112,7 +112,7 @@ std::string RecordHost::ipToString() const {
   // RFC 5952: the first longest run of at least two zero groups becomes "::".
   int best = -1;
   int best_size = 1;
-  const auto group = [&](int i) { return base::getBe16(ip.data() + 2 * i); };
+  const auto group = [&](int i) { return base::getBe16(ip.data() + static_cast<std::ptrdiff_t>(i) * 2); };
   for (int i = 0; i < kGroups;) {
     int end = i;
     while (end < kGroups && group(end) == 0) ++end;
