@@ -16,12 +16,14 @@
 #include "base/mutex.h"
 #include "base/snapshot.h"
 #include "base/strand.h"
+#include "base/timer.h"
 #include "client/home.h"
 #include "mqclient/client.h"
 #include "protocol/remoting_command.h"
 #include "remoting/remoting_client.h"
 #include "route/fault_strategy.h"
 #include "route/nameserver_list.h"
+#include "route/route_fetch.h"
 #include "route/route_table.h"
 
 namespace mqclient::protocol {
@@ -163,40 +165,44 @@ class MQClientInstance final : public base::Object {
   Health health() const;
   /// Tells the user's onEvent on a callback thread; nothing without one.
   void event(EventKind kind, std::string subject, std::string text);
-  std::size_t watchedTopics() const;  ///< for tests
 
  private:
   friend class InstanceLease;
-  struct Watch;
-  struct Fetch;
-  struct FetchWaiter;
-  struct HeartbeatRound;
+  class Watch;
+  class FetchWaiter;
+  class HeartbeatRound;
+  class UnregisterRound;
   class Inbound;
   class Connections;
-  class IntervalTimer;
-  struct Registry;
-  static Registry& registry();
+  class Registry;
 
-  MQClientInstance(const ClientOptions& options, Home home, base::Ref<base::Engine> engine, std::string client_id);
+  struct Setup;
+  explicit MQClientInstance(Setup setup);
   ~MQClientInstance() override;
   void start();
-  void release(base::Completion<void> done);
-  void closeOnStrand(base::Completion<void> done);
+  void close(base::Completion<void> done);
+  base::Ref<base::Object> self() noexcept { return base::Ref<base::Object>(this); }
 
   // routes, on the strand
   void fetchOnStrand(std::string topic, base::SteadyTime deadline, base::Completion<RoutePtr> done);
-  void onFetched(const std::string& topic, Result<RoutePtr> answer);
+  void onFetched(const std::string& topic, Result<route::RouteAnswer> answer);
   void applyRoute(const std::string& topic, const RoutePtr& route);
   void rebuildBrokers();
-  void armWatch(Watch& watch, bool known);
 
   // heartbeats, on the strand
   void heartbeatOnStrand(base::Completion<void> done);
   void heartbeatTo(const std::string& broker_name, const std::string& address, const base::Slice& body,
                    base::Ref<HeartbeatRound> round);
+  void heartbeatAnswered(const std::string& broker_name, const std::string& address,
+                         const Result<protocol::RemotingCommand>& answer);
+  /// Nothing to say without a group.
   std::optional<base::Slice> heartbeatBody() const;
   void onConnected(const std::string& address);
-  void onInbound40();
+  void onDisconnected(const std::string& address, const Error& why);
+  void onConsumerIdsChanged(const std::string& group);
+  std::vector<base::Ref<ConsumerHooks>> consumers() const;
+  /// Addresses that heartbeats go to: all of them for consumers, masters alone for producers.
+  std::map<std::string, std::string> heartbeatTargets() const;  // address -> broker name
   void unregister(std::string producer_group, std::string consumer_group, base::SteadyTime deadline,
                   base::Completion<void> done);
 
@@ -206,12 +212,13 @@ class MQClientInstance final : public base::Object {
   const Home home_;
   const base::Ref<base::Engine> engine_;
   const std::string client_id_;
-  std::string registry_key_;  // empty: not shared; else guarded by the registry's mutex, as is leases_
-  std::size_t leases_ = 1;
-  base::Ref<base::Log> log_;
+  const std::string registry_key_;  // empty: not shared
+  std::size_t leases_ = 1;          // guarded by the registry's mutex
+  const base::Ref<base::Log> log_;
   base::Strand strand_;
-  base::Ref<remoting::RemotingClient> remoting_;
+  const base::Ref<remoting::RemotingClient> remoting_;
   base::Ref<Inbound> inbound_;
+  base::Ref<Connections> connections_;
   route::RouteTable routes_;
   route::FaultStrategy faults_;
   base::Snapshot<BrokerAddrs> brokers_;  // written on the strand
@@ -219,15 +226,15 @@ class MQClientInstance final : public base::Object {
   mutable base::Mutex groups_mutex_;
   std::map<std::string, base::Ref<ConsumerHooks>> consumers_ MQ_GUARDED_BY(groups_mutex_);
   std::map<std::string, int> producers_ MQ_GUARDED_BY(groups_mutex_);
+  std::map<std::string, base::SteadyTime> route_times_ MQ_GUARDED_BY(groups_mutex_);  // topic -> last good answer
 
   // strand only
-  enum class State { kRunning, kClosing, kClosed };
-  State state_ = State::kRunning;
+  bool closing_ = false;
   route::NameserverList nameservers_;
-  std::unordered_map<std::string, std::unique_ptr<Watch>> watches_;
-  std::unordered_map<std::string, std::unique_ptr<Fetch>> fetches_;
-  std::map<std::string, int> heartbeats_under_way_;  // by address
-  std::unique_ptr<IntervalTimer> heartbeat_timer_;
+  std::map<std::string, base::Ref<Watch>> watches_;
+  std::map<std::string, std::vector<base::Ref<FetchWaiter>>> fetches_;  // topics being asked for, and who waits
+  std::map<std::string, bool> heartbeats_under_way_;                    // address -> its connection is new
+  base::FunctionTimer heartbeat_timer_;
 };
 
 /// A client's share of an instance: move-only. The last share to go closes the instance: timers, connections.
