@@ -1,0 +1,237 @@
+// S4, S5, S8, X1: how long one strand, one caller, one executor turn may take.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <memory>
+
+#include "base/strand.h"
+#include "tests/base/helpers.h"
+
+namespace mqclient::base {
+namespace {
+
+using testing::Count;
+using testing::ModelEngine;
+using testing::Owner;
+using testing::threadedEngine;
+
+struct Counted final : Task {
+  Next run() noexcept override {
+    ++*runs;
+    if (clock) *clock += costs;
+    return Next::kDone;
+  }
+  int* runs = nullptr;
+  std::int64_t* clock = nullptr;
+  std::int64_t costs = 0;
+};
+
+class StrandFairness : public ::testing::Test {
+ protected:
+  /// Posts n tasks from inside the strand, so that they wait together.
+  void fill(int n, std::int64_t costs = 0) {
+    tasks = std::make_unique<Counted[]>(static_cast<std::size_t>(n));
+    owner->strand.post(Ref<Object>(owner), [=, this] {
+      for (int i = 0; i < n; ++i) {
+        Counted& t = tasks[static_cast<std::size_t>(i)];
+        t.runs = &runs;
+        t.clock = costs ? &engine->nanos : nullptr;
+        t.costs = costs;
+        t.alive = Ref<Object>(owner);
+        owner->strand.post(t);
+      }
+    });
+  }
+
+  Ref<ModelEngine> engine = makeRef<ModelEngine>();
+  Ref<Owner> owner = makeRef<Owner>(Ref<Engine>(engine));
+  std::unique_ptr<Counted[]> tasks;
+  int runs = 0;
+};
+
+TEST_F(StrandFairness, AnActivationEndsAfter32Tasks) {
+  fill(100);
+  EXPECT_EQ(runs, Strand::kTasksPerTurn - 1);  // and the one that posted them
+  ASSERT_EQ(engine->submitted.size(), 1U) << "the strand, still owned, waits for the executor once";
+  engine->runOne();
+  EXPECT_EQ(runs, 2 * Strand::kTasksPerTurn - 1);
+  while (engine->runOne()) {
+  }
+  EXPECT_EQ(runs, 100);
+}
+
+TEST_F(StrandFairness, AnActivationEndsAfter50Microseconds) {
+  fill(10, /*costs=*/20'000);
+  // The clock is first read behind the task that posted: three tasks of 20 µs reach the 50.
+  EXPECT_EQ(runs, 3);
+  EXPECT_EQ(engine->submitted.size(), 1U);
+  while (engine->runOne()) {
+  }
+  EXPECT_EQ(runs, 10);
+}
+
+TEST_F(StrandFairness, AStrandIsInOneReadyQueueAtMost) {
+  fill(100);
+  ASSERT_EQ(engine->submitted.size(), 1U);
+  int later = 0;
+  for (int i = 0; i < 50; ++i) owner->strand.post(Ref<Object>(owner), [&] { ++later; });
+  EXPECT_EQ(engine->submitted.size(), 1U) << "posts to an owned strand queue nothing";
+  EXPECT_EQ(later, 0) << "and run nothing here";
+  while (engine->runOne()) {
+  }
+  EXPECT_EQ(later, 50);
+}
+
+/// A ring of strands, each posting to the next for ever: one strand is ready at any time, so no queue grows and only
+/// the bound on turns ends the caller's call.
+struct Ring {
+  explicit Ring(const Ref<Engine>& engine) {
+    for (auto& o : owners) o = makeRef<Owner>(engine);
+  }
+  void post(std::size_t i) {
+    owners[i % owners.size()]->strand.post(Ref<Object>(owners[i % owners.size()]), [this, i] {
+      ++turns;
+      if (turns < limit) post(i + 1);
+    });
+  }
+  std::array<Ref<Owner>, 3> owners;
+  int turns = 0;
+  int limit = 1'000'000;
+};
+
+TEST_F(StrandFairness, AForeignThreadRuns16ActivationsPerCall) {
+  Ring ring{Ref<Engine>(engine)};
+  ring.post(0);
+  EXPECT_EQ(ring.turns, Activation::kTurnsPerCall);
+  EXPECT_EQ(engine->submitted.size(), 1U);
+  ring.limit = 0;
+  while (engine->runOne()) {
+  }
+}
+
+TEST_F(StrandFairness, AnExecutorGetsItsThreadBackAfterItsBudget) {
+  Ring ring{Ref<Engine>(engine)};
+  ring.post(0);
+  ring.turns = 0;
+  Activation& here = Activation::ofThisThread();
+  here.setRole(Role::kReactor);
+  const Runnable r = engine->submitted.front();
+  engine->submitted.clear();
+  EXPECT_EQ(here.run(*engine, r, 5), 5);
+  EXPECT_EQ(ring.turns, 5);
+  EXPECT_EQ(engine->submitted.size(), 1U);
+  ring.limit = 0;
+  while (engine->runOne()) {
+  }
+  here.setRole(Role::kForeign);
+}
+
+TEST_F(StrandFairness, AForeignThreadStopsOnceWhatItAwaitsIsSettled) {
+  Ring ring{Ref<Engine>(engine)};
+  {
+    const Awaited awaited([](const void* turns) noexcept { return *static_cast<const int*>(turns) >= 4; }, &ring.turns);
+    ring.post(0);
+  }
+  EXPECT_EQ(ring.turns, 4);
+  EXPECT_EQ(engine->submitted.size(), 1U) << "the rest is the executor's";
+  ring.limit = 0;
+  while (engine->runOne()) {
+  }
+}
+
+TEST_F(StrandFairness, WithoutExecutorThePosterRunsUntilEmpty) {
+  auto manual = makeRef<ModelEngine>(/*has_executor=*/false);
+  Ring ring{Ref<Engine>(manual)};
+  ring.limit = 10'000;
+  ring.post(0);
+  EXPECT_EQ(ring.turns, 10'000);
+  EXPECT_TRUE(manual->submitted.empty());
+}
+
+TEST_F(StrandFairness, MoreStrandsThanAThreadKeepsGoToTheExecutor) {
+  std::vector<Ref<Owner>> many;
+  int ran = 0;
+  for (int i = 0; i < 40; ++i) many.push_back(makeRef<Owner>(Ref<Engine>(engine)));
+  owner->strand.post(Ref<Object>(owner), [&] {
+    for (auto& o : many) o->strand.post(Ref<Object>(o), [&] { ++ran; });
+  });
+  EXPECT_EQ(ran + static_cast<int>(engine->submitted.size()), 40);
+  EXPECT_LE(ran, static_cast<int>(Activation::kReadyPerThread));
+  while (engine->runOne()) {
+  }
+  EXPECT_EQ(ran, 40);
+}
+
+/// X1 on one real reactor: a strand that is always ready, and nine that come and go; the nine are served in turn.
+TEST(ExecutorFairness, OneGreedyStrandDoesNotStarveNine) {
+  constexpr int kVisits = 200;
+  auto engine = threadedEngine({.io_threads = 1});
+  auto greedy = makeRef<Owner>(engine);
+  std::atomic<bool> stop{false};
+  std::atomic<std::int64_t> greedy_steps{0};
+  Count stopped;
+  greedy->strand.post(Ref<Object>(greedy), [&] {
+    greedy_steps.fetch_add(1, std::memory_order_relaxed);
+    if (!stop.load(std::memory_order_relaxed)) return Next::kAgain;
+    stopped.add();
+    return Next::kDone;
+  });
+  struct Visitor {
+    Ref<Owner> owner;
+    int left = kVisits;
+  };
+  std::array<Visitor, 9> nine;
+  Count done;
+  std::function<void(Visitor&)> visit = [&](Visitor& v) {
+    v.owner->strand.post(Ref<Object>(v.owner), [&] {
+      if (--v.left == 0) return done.add();
+      // Back through the executor's queue, behind the greedy one.
+      engine->callbacks().submit(Ref<Object>(), [&] { visit(v); });
+    });
+  };
+  for (Visitor& v : nine) {
+    v.owner = makeRef<Owner>(engine);
+    visit(v);
+  }
+  EXPECT_TRUE(done.reaches(9));
+  stop = true;
+  EXPECT_TRUE(stopped.reaches(1));
+  EXPECT_GT(greedy_steps.load(), 0);
+}
+
+/// X1 proper: timers are looked at between two batches of ready strands, however many are always ready.
+TEST(ExecutorFairness, TimersFireWhileStrandsAreAlwaysReady) {
+  struct Once final : Timer {
+    Once(Strand& s, Count& c) : Timer(s), fired(c) {}
+    void onTimer() noexcept override { fired.add(); }
+    Count& fired;
+  };
+  auto engine = threadedEngine({.io_threads = 1});
+  std::atomic<bool> stop{false};
+  Count stopped;
+  std::array<Ref<Owner>, 40> busy;
+  for (auto& o : busy) {
+    o = makeRef<Owner>(engine);
+    engine->callbacks().submit(Ref<Object>(), [&, o] {
+      o->strand.post(Ref<Object>(o), [&] {
+        if (!stop.load(std::memory_order_relaxed)) return Next::kAgain;
+        stopped.add();
+        return Next::kDone;
+      });
+    });
+  }
+  Count fired;
+  std::array<Ref<Owner>, 9> timed;
+  std::array<std::unique_ptr<Once>, 9> timers;
+  for (std::size_t i = 0; i < timed.size(); ++i) {
+    timed[i] = makeRef<Owner>(engine);
+    timers[i] = std::make_unique<Once>(timed[i]->strand, fired);
+    timed[i]->strand.post(Ref<Object>(timed[i]), [&, i] { timers[i]->armAfter(Ref<Object>(timed[i]), Millis(1)); });
+  }
+  EXPECT_TRUE(fired.reaches(9));
+  stop = true;
+  EXPECT_TRUE(stopped.reaches(static_cast<int>(busy.size())));
+}
+
+}  // namespace
+}  // namespace mqclient::base
