@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -23,15 +24,14 @@ struct PendingRequest {
   base::Completion<protocol::RemotingCommand> done;
 
   PendingRequest* same_bucket = nullptr;  // OpaqueTable
-  PendingRequest* heap_child = nullptr;   // DeadlineHeap: first child,
-  PendingRequest* heap_right = nullptr;   //   next sibling,
-  PendingRequest* heap_before = nullptr;  //   left sibling, or the parent of a first child
   PendingRequest* list_before = nullptr;  // RequestList
   PendingRequest* list_after = nullptr;
+  std::uint32_t heap_index = 0;  // DeadlineHeap
 };
 
 /// Requests by opaque: what an answer is matched with. One strand.
-/// Shape  chained buckets, a power of two of them; numbers of an engine rise by one, so chains stay short.
+/// Shape  chained buckets, a power of two of them; numbers of an engine rise by one, so chains are as even as can be.
+///        At kBucketsMax growing ends: moving more requests than that would be too long a step (S6).
 class OpaqueTable {
  public:
   OpaqueTable() : buckets_(kBucketsAtFirst) {}
@@ -42,7 +42,7 @@ class OpaqueTable {
     for (PendingRequest* p = *at; p; p = p->same_bucket) {
       if (p->opaque == r.opaque) return false;
     }
-    if (size_ == buckets_.size()) {
+    if (size_ == buckets_.size() && size_ < kBucketsMax) {
       grow();
       at = &bucket(r.opaque);
     }
@@ -71,6 +71,7 @@ class OpaqueTable {
 
  private:
   static constexpr std::size_t kBucketsAtFirst = 16;
+  static constexpr std::size_t kBucketsMax = 4'096;
 
   PendingRequest*& bucket(std::int32_t opaque) noexcept {
     return buckets_[static_cast<std::uint32_t>(opaque) & (buckets_.size() - 1)];
@@ -91,60 +92,68 @@ class OpaqueTable {
   std::size_t size_ = 0;
 };
 
-/// Requests by deadline: a pairing heap, so that one timer serves a whole connection. In the usual order (later
-/// request, later deadline, answered before it) adding and removing are a handful of stores; arming a timer for each
-/// request would be two turns through the engine's wheel.
+/// Requests by deadline, so that one timer serves a whole connection: arming one for each request would be two turns
+/// through the engine's wheel.
+/// Shape  a heap of four children a node, deadlines beside the pointers, each request knowing its place. Adding in the
+///        usual order (later request, later deadline) moves nothing; no step is longer than the heap is deep. (A
+///        pairing heap is quicker still with few requests, but its first removal after n additions takes n steps.)
 class DeadlineHeap {
  public:
-  PendingRequest* earliest() const noexcept { return root_; }
-  bool empty() const noexcept { return root_ == nullptr; }
-  void add(PendingRequest& r) noexcept { root_ = root_ ? meld(root_, &r) : &r; }
+  bool empty() const noexcept { return entries_.empty(); }
+  PendingRequest* earliest() const noexcept { return entries_.empty() ? nullptr : entries_.front().request; }
+  void add(PendingRequest& r) {
+    entries_.push_back({r.deadline, &r});
+    rise(entries_.size() - 1, entries_.back());
+  }
   void remove(PendingRequest& r) noexcept {
-    PendingRequest* children = mergePairs(std::exchange(r.heap_child, nullptr));
-    if (&r == root_) {
-      root_ = children;
+    const std::size_t hole = r.heap_index;
+    const Entry last = entries_.back();
+    entries_.pop_back();
+    if (hole == entries_.size()) return;
+    if (hole > 0 && last.deadline < entries_[parent(hole)].deadline) {
+      rise(hole, last);
     } else {
-      (r.heap_before->heap_child == &r ? r.heap_before->heap_child : r.heap_before->heap_right) = r.heap_right;
-      if (r.heap_right) r.heap_right->heap_before = r.heap_before;
-      if (children) root_ = meld(root_, children);
+      sink(hole, last);
     }
-    r.heap_right = r.heap_before = nullptr;
   }
 
  private:
-  /// Of two roots without siblings the later becomes the first child of the other.
-  static PendingRequest* meld(PendingRequest* a, PendingRequest* b) noexcept {
-    if (b->deadline < a->deadline) std::swap(a, b);
-    b->heap_before = a;
-    b->heap_right = a->heap_child;
-    if (a->heap_child) a->heap_child->heap_before = b;
-    a->heap_child = b;
-    return a;
+  static constexpr std::size_t kChildren = 4;
+  struct Entry {
+    base::SteadyTime deadline;
+    PendingRequest* request;
+  };
+
+  static std::size_t parent(std::size_t i) noexcept { return (i - 1) / kChildren; }
+  void put(std::size_t at, const Entry& e) noexcept {
+    entries_[at] = e;
+    e.request->heap_index = static_cast<std::uint32_t>(at);
   }
-  static PendingRequest* mergePairs(PendingRequest* siblings) noexcept {
-    PendingRequest* merged = nullptr;  // results of the first pass, linked by heap_right, last one first
-    while (siblings) {
-      PendingRequest* a = siblings;
-      PendingRequest* b = a->heap_right;
-      siblings = b ? b->heap_right : nullptr;
-      a->heap_right = a->heap_before = nullptr;
-      if (b) {
-        b->heap_right = b->heap_before = nullptr;
-        a = meld(a, b);
+  /// `e` goes to `hole` or nearer to the root.
+  void rise(std::size_t hole, Entry e) noexcept {
+    for (; hole > 0 && e.deadline < entries_[parent(hole)].deadline; hole = parent(hole)) {
+      put(hole, entries_[parent(hole)]);
+    }
+    put(hole, e);
+  }
+  /// `e` goes to `hole` or farther from the root.
+  void sink(std::size_t hole, Entry e) noexcept {
+    for (;;) {
+      const std::size_t first = hole * kChildren + 1;
+      const std::size_t end = std::min(first + kChildren, entries_.size());
+      if (first >= end) break;
+      std::size_t least = first;
+      for (std::size_t i = first + 1; i < end; ++i) {
+        if (entries_[i].deadline < entries_[least].deadline) least = i;
       }
-      a->heap_right = merged;
-      merged = a;
+      if (e.deadline <= entries_[least].deadline) break;
+      put(hole, entries_[least]);
+      hole = least;
     }
-    PendingRequest* root = nullptr;
-    while (merged) {
-      PendingRequest* a = merged;
-      merged = std::exchange(a->heap_right, nullptr);
-      root = root ? meld(root, a) : a;
-    }
-    return root;
+    put(hole, e);
   }
 
-  PendingRequest* root_ = nullptr;
+  std::vector<Entry> entries_;
 };
 
 /// Requests in order. A request is in one list at a time.

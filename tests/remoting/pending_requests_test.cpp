@@ -20,8 +20,8 @@ TEST(OpaqueTable, AgreesWithAMapOverRandomWork) {
   std::deque<PendingRequest> nodes;
   std::map<std::int32_t, PendingRequest*> reference;
   OpaqueTable table;
-  for (int i = 0; i < 100'000; ++i) {
-    const auto opaque = static_cast<std::int32_t>(random() % 2'000 - 1'000);
+  for (int i = 0; i < 200'000; ++i) {
+    const auto opaque = static_cast<std::int32_t>(random() % 20'000 - 10'000);
     if (random() % 2 == 0) {
       nodes.emplace_back(opaque, at(0), base::Completion<protocol::RemotingCommand>());
       ASSERT_EQ(table.insert(nodes.back()), reference.emplace(opaque, &nodes.back()).second);
