@@ -165,13 +165,14 @@ std::size_t valueBound(const T& value) noexcept {
 
 template <class Header>
 std::size_t fieldsBound(const Header& header) noexcept {
+  constexpr auto list = Header::fields();
   return std::apply(
       [&](const auto&... field) {
         return (
             std::size_t{0} + ... +
             (ExtFields::kKeyLength + ExtFields::kValueLength + field.name.size() + valueBound(header.*field.member)));
       },
-      Header::fields());
+      list);
 }
 
 template <class Writer, class F, class Header>

@@ -122,9 +122,8 @@ base::Slice gatherFront(const base::Chain& frame, std::size_t size) {
   return std::move(block).freeze(size);
 }
 
-}  // namespace
-
-Result<RemotingCommand> decodeFrame(base::Chain frame, const FrameLimits& limits) {
+/// Fills `command` in place: it is a large value to move about on the hot path.
+std::optional<Error> decodeInto(RemotingCommand& command, const base::Chain& frame, const FrameLimits& limits) {
   if (frame.size() < kFramePrefix) {
     return corrupt("a frame of " + std::to_string(frame.size()) + " bytes; the shortest has 8");
   }
@@ -160,16 +159,23 @@ Result<RemotingCommand> decodeFrame(base::Chain frame, const FrameLimits& limits
                    std::to_string(limits.headerBytes));
   }
 
-  RemotingCommand command;
   command.serializeType = static_cast<SerializeType>(type);
   const std::size_t body_at = kFramePrefix + header_size;
   need(body_at);
   const std::string_view header = head->text().substr(kFramePrefix, header_size);
   auto error = command.serializeType == SerializeType::ROCKETMQ ? decodeBinaryHeader(*head, header, limits, command)
                                                                 : decodeJsonHeader(header, limits, command);
-  if (error) return *std::move(error);
+  if (error) return error;
   command.body = tail(frame, body_at);
-  return command;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<RemotingCommand> decodeFrame(base::Chain frame, const FrameLimits& limits) {
+  Result<RemotingCommand> out{RemotingCommand()};
+  if (auto error = decodeInto(*out, frame, limits)) out = Result<RemotingCommand>(*std::move(error));
+  return out;
 }
 
 base::Chain encode(const RemotingCommand& command) {

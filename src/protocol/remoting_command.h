@@ -115,12 +115,13 @@ inline base::Chain encodeResponse(const RequestIdentity& to, ResponseCode code, 
 /// type.
 template <class Header>
 Result<Header> decodeHeader(const ExtFields& ext) {
-  Header header{};
+  Result<Header> out{Header{}};
   if constexpr (detail::kFieldCount < Header >> 0) {
-    if (auto error = detail::fillHeader(Header::kName, detail::kFieldRows<Header>, ext, &header))
-      return *std::move(error);
+    if (auto error = detail::fillHeader(Header::kName, detail::kFieldRows<Header>, ext, &*out)) {
+      out = Result<Header>(*std::move(error));
+    }
   }
-  return header;
+  return out;
 }
 
 }  // namespace mqclient::protocol
