@@ -49,6 +49,22 @@ class Slice {
 class Chain {
  public:
   Chain() noexcept = default;
+  Chain(const Chain&) = default;
+  Chain& operator=(const Chain&) = default;
+  /// The other one is empty afterwards.
+  Chain(Chain&& other) noexcept
+      : inside_(std::move(other.inside_)),
+        more_(std::move(other.more_)),
+        count_(std::exchange(other.count_, 0)),
+        bytes_(std::exchange(other.bytes_, 0)) {}
+  Chain& operator=(Chain&& other) noexcept {
+    inside_ = std::move(other.inside_);
+    more_ = std::move(other.more_);
+    count_ = std::exchange(other.count_, 0);
+    bytes_ = std::exchange(other.bytes_, 0);
+    return *this;
+  }
+  ~Chain() = default;
   Chain(Slice one) { append(std::move(one)); }
 
   void append(Slice s) {

@@ -1,0 +1,508 @@
+#include "producer/producer_core.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "mqclient/codes.h"
+#include "producer/send_operation.h"
+#include "protocol/batch.h"
+#include "protocol/body/route.h"
+#include "protocol/headers/send.h"
+#include "protocol/message_access.h"
+#include "protocol/message_check.h"
+#include "protocol/names.h"
+#include "protocol/properties.h"
+
+namespace mqclient::producer {
+
+using mqclient::detail::MessageAccess;
+
+namespace {
+
+constexpr std::string_view kWaitYes = "true";
+constexpr base::Millis kProbeAgainAfter{1'000};
+/// Kept of close()'s time for telling the brokers, however late it is.
+constexpr base::Millis kUnregisterMin{500};
+constexpr int kRetriesMax = 100;
+constexpr int kQueueNumsMax = 65'536;
+
+protocol::RecordHost hostOf(const base::Environment& environment) {
+  protocol::RecordHost host;
+  host.v6 = environment.host_ip_bytes.size() == host.ip.size();
+  std::ranges::transform(environment.host_ip_bytes, host.ip.begin(), [](std::uint8_t b) { return std::byte{b}; });
+  return host;
+}
+
+Error closedError() {
+  return {ErrorCode::kClosed, "the producer was closed"};
+}
+
+base::Slice sliceOf(const Body& body) {
+  return {body.owner(), body.bytes()};
+}
+
+/// Why messages cannot go as one batch; nothing: they can. Each message is checked on its own as well.
+std::optional<Error> checkBatch(const std::vector<Message>& messages, std::size_t bytes, std::size_t bytes_max) {
+  std::string complaints;
+  const auto complain = [&](const std::string& text) { complaints += (complaints.empty() ? "" : "; ") + text; };
+  if (messages.empty()) complain("there is no message in it");
+  if (messages.size() > protocol::kMaxBatchMessages) {
+    complain("it has " + std::to_string(messages.size()) + " messages, at most " +
+             std::to_string(protocol::kMaxBatchMessages) + " are allowed");
+  }
+  if (bytes > bytes_max) {
+    complain("it takes " + std::to_string(bytes) + " bytes, at most " + std::to_string(bytes_max) +
+             " (maxMessageSize) are allowed; splitBatch() cuts it");
+  }
+  const auto other = std::ranges::find_if(messages, [&](const Message& m) { return m.topic() != messages[0].topic(); });
+  if (other != messages.end()) {
+    complain("its messages go to different topics: " + messages[0].topic() + " and " + other->topic());
+  }
+  if (!messages.empty() && protocol::isRetryTopic(messages[0].topic())) complain("a retry topic takes no batches");
+  if (complaints.empty()) return std::nullopt;
+  return Error(ErrorCode::kMessageIllegal, "batch: " + complaints, static_cast<int>(ResponseCode::MESSAGE_ILLEGAL));
+}
+
+}  // namespace
+
+Result<void> checkProducer(const std::string& group, const ProducerOptions& options) {
+  std::string complaints;
+  const auto complain = [&](const std::string& text) { complaints += (complaints.empty() ? "" : "; ") + text; };
+  const auto within = [&](const char* name, std::int64_t value, std::int64_t least, std::int64_t most) {
+    if (value >= least && value <= most) return;
+    complain(std::string(name) + " is " + std::to_string(value) + ", it may be " + std::to_string(least) + " to " +
+             std::to_string(most));
+  };
+  const auto atLeastOne = [&](const char* name, std::size_t value) {
+    if (value == 0) complain(std::string(name) + " is 0, it must be at least 1");
+  };
+  if (auto complaint = protocol::complaintAboutClientGroup("producer group", group)) complain(*complaint);
+  within("sendMsgTimeout (ms)", options.sendMsgTimeout.count(), 1, INT32_MAX);
+  within("retryTimesWhenSendFailed", options.retryTimesWhenSendFailed, 0, kRetriesMax);
+  within("defaultTopicQueueNums", options.defaultTopicQueueNums, 1, kQueueNumsMax);
+  atLeastOne("maxMessageSize", options.maxMessageSize);
+  atLeastOne("backPressureForAsyncSendNum", options.backPressureForAsyncSendNum);
+  atLeastOne("backPressureForAsyncSendSize", options.backPressureForAsyncSendSize);
+  for (const std::string& topic : options.topics) {
+    if (auto complaint = protocol::complaintAboutTopic(topic)) complain("topics: " + *complaint);
+  }
+  if (auto complaint = protocol::complaintAboutTopic(options.createTopicKey)) complain("createTopicKey: " + *complaint);
+  if (complaints.empty()) return {};
+  return Error(ErrorCode::kInvalidArgument, complaints);
+}
+
+ProducerCore::ProducerCore(client::InstanceLease lease, std::string group, ProducerOptions options)
+    : instance_(lease.ref()),
+      group_(std::move(group)),
+      options_(std::move(options)),
+      ids_(hostOf(instance_->engine().environment()), instance_->engine().environment().pid,
+           instance_->engine().environment().process_salt ^ static_cast<std::uint32_t>(instance_->engine().nextId())),
+      gate_({options_.backPressureForAsyncSendNum, options_.backPressureForAsyncSendSize}),
+      topics_(*instance_),
+      strand_(instance_->engine()),
+      lease_(std::move(lease)),
+      probe_timer_(strand_, [this] { probeOnStrand(instance_->apiDeadline()); }),
+      drain_timer_(strand_, [this] { drainedOrLate(); }) {}
+
+// ---- life
+
+void ProducerCore::start(base::Millis timeout, base::Completion<void> done) {
+  post([this, timeout, done = std::move(done)]() mutable {
+    if (auto registered = instance_->registerProducer(group_); !registered) return std::move(done)(registered.error());
+    for (const std::string& topic : options_.topics) topicOf(topic);
+    if (timeout.count() == 0) return std::move(done)(Result<void>());
+    ready_waiters_.push_back(std::move(done));
+    one_probe_ = true;
+    probeOnStrand(engine().now() + timeout);
+  });
+}
+
+void ProducerCore::ready(base::Completion<void> done) {
+  post([this, done = std::move(done)]() mutable {
+    if (step_ != Step::kRunning) return std::move(done)(closedError());
+    if (ready_) return std::move(done)(Result<void>());
+    ready_waiters_.push_back(std::move(done));
+    if (!probing_) probeOnStrand(instance_->apiDeadline());
+  });
+}
+
+void ProducerCore::probeOnStrand(base::SteadyTime deadline) {
+  if (step_ != Step::kRunning || ready_) return;
+  probing_ = true;
+  // Any nameserver's answer will do, also that it does not know the topic.
+  const std::string& topic = options_.topics.empty() ? options_.createTopicKey : options_.topics.front();
+  instance_->fetchRoute(
+      topic, deadline,
+      base::Completion<route::RoutePtr>::of([core = base::Ref<ProducerCore>(this)](Result<route::RoutePtr>&& answer) {
+        core->post([core = core.get(), answer = std::move(answer)] { core->probed(answer); });
+      }));
+}
+
+void ProducerCore::probed(const Result<route::RoutePtr>& answer) {
+  probing_ = false;
+  if (step_ != Step::kRunning) return;
+  const bool answered = answer || answer.error().code() == ErrorCode::kNoRoute;
+  const bool last = std::exchange(one_probe_, false);
+  if (!answered && !last) {
+    probe_timer_.armAfter(self(), kProbeAgainAfter);
+    return;
+  }
+  ready_ = answered;
+  std::vector<base::Completion<void>> waiters = std::exchange(ready_waiters_, {});
+  for (auto& done : waiters) {
+    if (answered) {
+      std::move(done)(Result<void>());
+    } else {
+      std::move(done)(
+          Error(ErrorCode::kNoNameServer, "no nameserver answered within startTimeout: " + answer.error().message() +
+                                              "; check namesrvAddr, or start offline with startTimeout 0"));
+    }
+  }
+}
+
+void ProducerCore::close(base::Millis wait, base::Completion<CloseReport> done) {
+  post([this, wait, done = std::move(done)]() mutable { closeOnStrand(wait, std::move(done)); });
+}
+
+void ProducerCore::closeOnStrand(base::Millis wait, base::Completion<CloseReport> done) {
+  if (step_ == Step::kClosed) return std::move(done)(report_);
+  close_waiters_.push_back(std::move(done));
+  if (step_ != Step::kRunning) return;
+  step_ = Step::kDraining;
+  probe_timer_.cancel();
+  std::vector<base::Completion<void>> never_ready = std::exchange(ready_waiters_, {});
+  for (auto& waiter : never_ready) std::move(waiter)(closedError());
+  closing_since_ = engine().now();
+  close_deadline_ = closing_since_ + std::max(wait, base::Millis(0));
+  report_.drained = gate_.close();
+  gate_.flush(base::Completion<void>::of([core = base::Ref<ProducerCore>(this)](Result<void>&&) {
+    core->post([core = core.get()] { core->drainedOrLate(); });
+  }));
+  if (step_ == Step::kDraining) drain_timer_.arm(self(), close_deadline_);
+}
+
+void ProducerCore::drainedOrLate() {
+  if (step_ != Step::kDraining) return;
+  step_ = Step::kUnregistering;
+  drain_timer_.cancel();
+  report_.abandoned = gate_.underWay();
+  report_.drained -= std::min(report_.drained, report_.abandoned);
+  topics_.clear();
+  const base::SteadyTime deadline = std::max(close_deadline_, engine().now() + kUnregisterMin);
+  instance_->unregisterProducer(group_, deadline,
+                                base::Completion<void>::of([core = base::Ref<ProducerCore>(this)](Result<void>&&) {
+                                  core->post([core = core.get()] { core->unregistered(); });
+                                }));
+}
+
+void ProducerCore::unregistered() {
+  lease_.release(base::Completion<void>::of(
+      [core = base::Ref<ProducerCore>(this)](Result<void>&&) { core->post([core = core.get()] { core->closed(); }); }));
+}
+
+void ProducerCore::closed() {
+  step_ = Step::kClosed;
+  report_.took = std::chrono::duration_cast<Millis>(engine().now() - closing_since_);
+  std::vector<base::Completion<CloseReport>> waiters = std::exchange(close_waiters_, {});
+  for (auto& done : waiters) std::move(done)(report_);
+}
+
+// ---- sending
+
+std::string ProducerCore::nextMsgId() {
+  return ids_.next(engine().wallMillis());
+}
+
+std::string ProducerCore::completeProperties(std::string_view own, std::string& to) {
+  const protocol::PropertiesView view(own);
+  const auto given = own.empty() ? std::nullopt : view.find(protocol::kPropertyUniqClientMessageIdKeyIdx);
+  std::string id = given ? std::string(*given) : nextMsgId();
+  to.reserve(to.size() + own.size() + protocol::kPropertiesAddedBySend);
+  to.append(own);
+  if (!given) protocol::appendProperty(to, protocol::kPropertyUniqClientMessageIdKeyIdx, id);
+  protocol::appendProperty(to, protocol::kPropertyWaitStoreMsgOk, kWaitYes);
+  return id;
+}
+
+base::Ref<PublishTopic> ProducerCore::topicOf(std::string_view name) {
+  return topics_.topic(name, static_cast<std::uint32_t>(engine().random()));
+}
+
+int ProducerCore::triesOf(const SendOptions& options) const {
+  return 1 + std::clamp(options.retryTimes.value_or(options_.retryTimesWhenSendFailed), 0, kRetriesMax);
+}
+
+base::SteadyTime ProducerCore::deadlineOf(const SendOptions& options) const {
+  return engine().now() + std::max(options.timeout.value_or(options_.sendMsgTimeout), Millis(0));
+}
+
+Result<base::Ref<FlowGate::Generation>> ProducerCore::enter(std::size_t messages, std::size_t bytes,
+                                                            base::SteadyTime deadline) {
+  base::Ref<FlowGate::Generation> generation;
+  for (;;) {
+    switch (gate_.enter(messages, bytes, generation)) {
+      case FlowGate::Entry::kAccepted:
+        return generation;
+      case FlowGate::Entry::kClosed:
+        return closedError();
+      case FlowGate::Entry::kFull:
+        break;
+    }
+    const Error full(ErrorCode::kQueueFull,
+                     "the producer has as many sends under way as it may (backPressureForAsyncSendNum " +
+                         std::to_string(options_.backPressureForAsyncSendNum) + ", backPressureForAsyncSendSize " +
+                         std::to_string(options_.backPressureForAsyncSendSize) + "); wait for writable()");
+    if (options_.whenFull == WhenFull::kFail || engine().now() >= deadline) return full;
+    if (!base::Activation::ofThisThread().mayAwait()) {
+      return Error(ErrorCode::kWouldBlock, "waiting for room is not possible on this thread; " + full.message());
+    }
+    const auto slot = base::makeRef<base::WaitSlot>();
+    gate_.whenRoom(slot);
+    engine().waitFor(*slot, deadline);
+  }
+}
+
+Result<std::size_t> ProducerCore::chooseQueue(MessageQueueSelector& selector, const route::TopicPublishInfo& info,
+                                              const Message& message) const {
+  if (const MessageQueue* wanted = selector.messageQueue()) {
+    const auto found = std::ranges::find(info.queues, *wanted);
+    if (found != info.queues.end()) return static_cast<std::size_t>(found - info.queues.begin());
+    return Error(ErrorCode::kInvalidArgument, wanted->toString() + " is none of the " +
+                                                  std::to_string(info.queues.size()) + " queues that topic " +
+                                                  message.topic() + " can be written to");
+  }
+  try {
+    const std::size_t index = selector(info.queues, message);
+    if (index < info.queues.size()) return index;
+    return Error(ErrorCode::kInvalidArgument, "the queue selector answered index " + std::to_string(index) + " of " +
+                                                  std::to_string(info.queues.size()) + " queues of topic " +
+                                                  message.topic());
+  } catch (...) {
+    const Error thrown = mqclient::detail::errorOfException(std::current_exception());
+    return Error(ErrorCode::kUserCode, "the queue selector threw: " + thrown.message());
+  }
+}
+
+void ProducerCore::findPublishInfo(base::Ref<PublishTopic> topic, base::SteadyTime deadline,
+                                   base::Completion<PublishInfoPtr> done) {
+  if (PublishInfoPtr known = topic->info(instance_->faults()); known && known->ok()) return std::move(done)(known);
+  const std::string name = topic->name();
+  instance_->fetchRoute(
+      name, deadline,
+      base::Completion<route::RoutePtr>::of([core = base::Ref<ProducerCore>(this), topic, deadline,
+                                             done = std::move(done)](Result<route::RoutePtr>&& own) mutable {
+        if (PublishInfoPtr info = topic->info(core->instance_->faults()); info && info->ok())
+          return std::move(done)(info);
+        if (own) {
+          return std::move(done)(Error(ErrorCode::kNoRoute, "topic " + topic->name() +
+                                                                " has no queue that can be written to: no write "
+                                                                "permission, or no master is up"));
+        }
+        if (own.error().code() != ErrorCode::kNoRoute) return std::move(done)(own.error());
+        // Nobody knows the topic: the brokers of the create-topic key may make it.
+        const std::string& key = core->options_.createTopicKey;
+        core->instance_->fetchRoute(
+            key, deadline,
+            base::Completion<route::RoutePtr>::of([core, topic, own_error = own.error(),
+                                                   done = std::move(done)](Result<route::RoutePtr>&& answer) mutable {
+              if (!answer) {
+                return std::move(done)(
+                    Error(ErrorCode::kNoRoute,
+                          own_error.message() + "; and it cannot be made by sending: " + answer.error().message(),
+                          own_error.responseCode()));
+              }
+              auto info = route::makePublishInfo(topic->name(), **answer, 0, core->instance_->faults(),
+                                                 core->options_.defaultTopicQueueNums);
+              if (!info->ok()) {
+                return std::move(done)(Error(
+                    ErrorCode::kNoRoute, own_error.message() + "; and no broker may make it: " +
+                                             core->options_.createTopicKey + " has no queue that can be written to"));
+              }
+              topic->useDefault(info);
+              std::move(done)(PublishInfoPtr(std::move(info)));
+            }));
+      }));
+}
+
+Future<SendResult> ProducerCore::send(Message message, std::optional<MessageQueueSelector> selector,
+                                      SendOptions options) {
+  if (auto illegal = protocol::checkMessage(message, {.body_max = options_.maxMessageSize})) {
+    return Future<SendResult>::ready(*std::move(illegal));
+  }
+  const base::SteadyTime deadline = deadlineOf(options);
+  auto generation = enter(1, message.body().size(), deadline);
+  if (!generation) return Future<SendResult>::ready(std::move(generation).error());
+
+  SendOperation::What what{.code = RequestCode::SEND_MESSAGE_V2,
+                           .topic = message.topic(),
+                           .body = sliceOf(message.body()),
+                           .properties = {},
+                           .msg_id = {}};
+  what.msg_id = completeProperties(MessageAccess::properties(message), what.properties);
+  auto [future, completion] = base::makeOperation<SendResult>(engine().callbackTarget());
+  auto* operation = new SendOperation(base::Ref<ProducerCore>(this), std::move(what), *std::move(generation), deadline,
+                                      triesOf(options), std::move(completion));
+  base::Ref<PublishTopic> topic = topicOf(message.topic());
+  if (PublishInfoPtr info = topic->info(instance_->faults()); info && info->ok()) {
+    if (!selector) {
+      operation->begin(std::move(topic), std::move(info));
+    } else if (auto queue = chooseQueue(*selector, *info, message); queue) {
+      operation->beginAt(std::move(topic), std::move(info), *queue);
+    } else {
+      operation->fail(std::move(queue).error());
+    }
+    return std::move(future);
+  }
+  findPublishInfo(
+      topic, deadline,
+      base::Completion<PublishInfoPtr>::of([core = base::Ref<ProducerCore>(this), operation, topic,
+                                            selector = std::move(selector),
+                                            message = std::move(message)](Result<PublishInfoPtr>&& found) mutable {
+        if (!found) return operation->fail(std::move(found).error());
+        if (!selector) return operation->begin(std::move(topic), *std::move(found));
+        // The selector is the user's: it runs on a callback thread, not in this strand.
+        ProducerCore& raw = *core;
+        raw.engine().callbacks().submit(core, [core = core.get(), operation, topic, selector = *std::move(selector),
+                                               message = std::move(message), info = *std::move(found)]() mutable {
+          auto queue = core->chooseQueue(selector, *info, message);
+          if (!queue) return operation->fail(std::move(queue).error());
+          operation->beginAt(std::move(topic), std::move(info), *queue);
+        });
+      }));
+  return std::move(future);
+}
+
+Future<SendResult> ProducerCore::sendBatch(std::vector<Message> messages, SendOptions options) {
+  std::size_t bytes = 0;
+  for (const Message& m : messages) {
+    if (auto illegal = protocol::checkMessage(m, {.body_max = options_.maxMessageSize})) {
+      return Future<SendResult>::ready(*std::move(illegal));
+    }
+    bytes += protocol::kBatchElementOverhead + m.body().size() + MessageAccess::properties(m).size() +
+             protocol::propertySize(protocol::kPropertyUniqClientMessageIdKeyIdx, {}) + ids_.size() +
+             protocol::propertySize(protocol::kPropertyWaitStoreMsgOk, kWaitYes);
+  }
+  if (auto illegal = checkBatch(messages, bytes, options_.maxMessageSize)) {
+    return Future<SendResult>::ready(*std::move(illegal));
+  }
+  const base::SteadyTime deadline = deadlineOf(options);
+
+  SendOperation::What what{.code = RequestCode::SEND_BATCH_MESSAGE,
+                           .topic = messages[0].topic(),
+                           .body = {},
+                           .properties = {},
+                           .msg_id = {},
+                           .batch_msg_ids = {},
+                           .messages = messages.size()};
+  what.batch_msg_ids.reserve(messages.size());
+  base::BlockWriter block(bytes + messages.size() * protocol::kPropertiesAddedBySend);
+  std::byte* to = block.data();
+  std::string properties;
+  for (const Message& m : messages) {
+    properties.clear();
+    what.batch_msg_ids.push_back(completeProperties(MessageAccess::properties(m), properties));
+    to = protocol::encodeBatchElement(to, {.flag = 0, .body = m.body().bytes(), .properties = properties});
+    what.msg_id.append(what.msg_id.empty() ? "" : ",").append(what.batch_msg_ids.back());
+  }
+  const auto written = static_cast<std::size_t>(to - block.data());
+  what.body = std::move(block).freeze(written);
+  completeProperties({}, what.properties);
+
+  auto generation = enter(messages.size(), what.body.size(), deadline);
+  if (!generation) return Future<SendResult>::ready(std::move(generation).error());
+  const std::string name = what.topic;
+  auto [future, completion] = base::makeOperation<SendResult>(engine().callbackTarget());
+  auto* operation = new SendOperation(base::Ref<ProducerCore>(this), std::move(what), *std::move(generation), deadline,
+                                      triesOf(options), std::move(completion));
+  base::Ref<PublishTopic> topic = topicOf(name);
+  findPublishInfo(topic, deadline,
+                  base::Completion<PublishInfoPtr>::of([operation, topic](Result<PublishInfoPtr>&& found) mutable {
+                    if (!found) return operation->fail(std::move(found).error());
+                    operation->begin(std::move(topic), *std::move(found));
+                  }));
+  return std::move(future);
+}
+
+Result<void> ProducerCore::sendOneway(Message message, std::optional<MessageQueueSelector> selector) {
+  if (auto illegal = protocol::checkMessage(message, {.body_max = options_.maxMessageSize})) return *std::move(illegal);
+  const base::SteadyTime deadline = engine().now() + options_.sendMsgTimeout;
+  auto generation = enter(1, message.body().size(), deadline);
+  if (!generation) return std::move(generation).error();
+  const std::size_t bytes = message.body().size();
+  const auto left = [&](Result<void> result) {
+    sendEnded(1, bytes, *std::move(generation));
+    return result;
+  };
+
+  const base::Ref<PublishTopic> topic = topicOf(message.topic());
+  auto finding = base::makeOperation<PublishInfoPtr>(engine().callbackTarget());
+  findPublishInfo(topic, deadline, std::move(finding.completion));
+  auto info = std::move(finding.future).get();
+  if (!info) return left(std::move(info).error());
+  std::size_t index = 0;
+  if (selector) {
+    auto chosen = chooseQueue(*selector, **info, message);
+    if (!chosen) return left(std::move(chosen).error());
+    index = *chosen;
+  } else {
+    index = route::selectOneMessageQueue(**info, topic->turn(), instance_->faults().avoids(), engine().monotonicNanos(),
+                                         nullptr);
+  }
+  const route::TopicPublishInfo::Broker& broker = (*info)->brokerOf(index);
+  if (broker.address.empty()) {
+    return left(Error(ErrorCode::kNoRoute, "broker " + broker.state->name() + " has no master in the route"));
+  }
+  std::string properties;
+  completeProperties(MessageAccess::properties(message), properties);
+  protocol::SendMessageRequestHeaderV2View header;
+  header.producerGroup = group_;
+  header.topic = message.topic();
+  header.defaultTopic = options_.createTopicKey;
+  header.defaultTopicQueueNums = options_.defaultTopicQueueNums;
+  header.queueId = (*info)->queues[index].queueId();
+  header.bornTimestamp = engine().wallMillis();
+  header.properties = properties;
+  header.reconsumeTimes = 0;
+  header.bname = broker.state->name();
+  auto handing = base::makeOperation<void>(engine().callbackTarget());
+  instance_->remoting().invokeOneway(broker.address,
+                                     protocol::encodeRequest(protocol::RequestHead{.code = RequestCode::SEND_MESSAGE_V2,
+                                                                                   .opaque = engine().nextOpaque(),
+                                                                                   .oneway = protocol::Oneway::kYes},
+                                                             header, sliceOf(message.body())),
+                                     deadline, std::move(handing.completion));
+  return left(std::move(handing.future).get());
+}
+
+Future<std::vector<MessageQueue>> ProducerCore::fetchPublishMessageQueues(std::string topic) {
+  if (auto complaint = protocol::complaintAboutTopic(topic)) {
+    return Future<std::vector<MessageQueue>>::ready(Error(ErrorCode::kInvalidArgument, *complaint));
+  }
+  auto [future, completion] = base::makeOperation<std::vector<MessageQueue>>(engine().callbackTarget());
+  instance_->fetchRoute(
+      topic, engine().now() + options_.sendMsgTimeout,
+      base::Completion<route::RoutePtr>::of([core = base::Ref<ProducerCore>(this), topic,
+                                             done = std::move(completion)](Result<route::RoutePtr>&& answer) mutable {
+        if (!answer) return std::move(done)(std::move(answer).error());
+        auto queues = route::makePublishInfo(topic, **answer, 0, core->instance_->faults())->queues;
+        std::ranges::sort(queues);
+        std::move(done)(std::move(queues));
+      }));
+  return std::move(future);
+}
+
+void ProducerCore::sendEnded(std::size_t messages, std::size_t bytes, base::Ref<FlowGate::Generation> generation) {
+  gate_.leave(messages, bytes, std::move(generation));
+}
+
+void ProducerCore::askForOwnRoute(base::Ref<PublishTopic> topic) {
+  if (!topic->shouldAskForOwnRoute()) return;
+  const std::string name = topic->name();
+  instance_->fetchRoute(name, instance_->apiDeadline(),
+                        base::Completion<route::RoutePtr>::of([topic = std::move(topic)](Result<route::RoutePtr>&& r) {
+                          if (!r) topic->mayAskAgain();
+                        }));
+}
+
+}  // namespace mqclient::producer

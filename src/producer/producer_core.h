@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/completion.h"
+#include "base/strand.h"
+#include "base/timer.h"
+#include "client/mq_client_instance.h"
+#include "mqclient/default_mq_producer.h"
+#include "producer/flow_gate.h"
+#include "producer/topic_table.h"
+#include "protocol/message_id.h"
+
+namespace mqclient::producer {
+
+/// Every complaint about a producer's group and options at once.
+Result<void> checkProducer(const std::string& group, const ProducerOptions& options);
+
+/// What a DefaultMQProducer stands on. Sends under way hold it, so it outlives its facade until they have completed.
+///
+/// Threads  every member from any thread.
+class ProducerCore final : public base::Object {
+ public:
+  ProducerCore(client::InstanceLease lease, std::string group, ProducerOptions options);
+
+  /// Registers the group and, unless `timeout` is 0, makes sure that a nameserver answers.
+  void start(base::Millis timeout, base::Completion<void> done);
+  void ready(base::Completion<void> done);
+  void close(base::Millis wait, base::Completion<CloseReport> done);
+
+  Future<SendResult> send(Message message, std::optional<MessageQueueSelector> selector, SendOptions options);
+  Future<SendResult> sendBatch(std::vector<Message> messages, SendOptions options);
+  Result<void> sendOneway(Message message, std::optional<MessageQueueSelector> selector);
+  Future<std::vector<MessageQueue>> fetchPublishMessageQueues(std::string topic);
+
+  client::MQClientInstance& instance() const noexcept { return *instance_; }
+  base::Engine& engine() const noexcept { return instance_->engine(); }
+  const ProducerOptions& options() const noexcept { return options_; }
+  const std::string& group() const noexcept { return group_; }
+  FlowGate& gate() noexcept { return gate_; }
+  /// A send has completed, with a result or an error.
+  void sendEnded(std::size_t messages, std::size_t bytes, base::Ref<FlowGate::Generation> generation);
+  /// The first message of a topic made on demand is stored: its own route is asked for.
+  void askForOwnRoute(base::Ref<PublishTopic> topic);
+
+ private:
+  enum class Step { kRunning, kDraining, kUnregistering, kClosed };
+
+  base::Ref<base::Object> self() noexcept { return base::Ref<base::Object>(this); }
+  template <class F>
+  void post(F f) {
+    strand_.post(self(), std::move(f));
+  }
+  std::string nextMsgId();
+  /// The complete property block of a message: its own, UNIQ_KEY if it has none, WAIT. Answers the id.
+  std::string completeProperties(std::string_view own, std::string& to);
+  base::Ref<PublishTopic> topicOf(std::string_view name);
+  /// The queues to choose from: known ones at once, else the topic's route is fetched, else the create-topic key's.
+  void findPublishInfo(base::Ref<PublishTopic> topic, base::SteadyTime deadline, base::Completion<PublishInfoPtr> done);
+  Result<std::size_t> chooseQueue(MessageQueueSelector& selector, const route::TopicPublishInfo& info,
+                                  const Message& message) const;
+  /// Takes a place in the gate, waiting for it if the options say so.
+  Result<base::Ref<FlowGate::Generation>> enter(std::size_t messages, std::size_t bytes, base::SteadyTime deadline);
+  int triesOf(const SendOptions& options) const;
+  base::SteadyTime deadlineOf(const SendOptions& options) const;
+
+  // on the strand
+  void probeOnStrand(base::SteadyTime deadline);
+  void probed(const Result<route::RoutePtr>& answer);
+  void closeOnStrand(base::Millis wait, base::Completion<CloseReport> done);
+  void drainedOrLate();
+  void unregistered();
+  void closed();
+
+  const base::Ref<client::MQClientInstance> instance_;
+  const std::string group_;
+  const ProducerOptions options_;
+  protocol::UniqIdGenerator ids_;
+  FlowGate gate_;
+  TopicTable topics_;
+
+  base::Strand strand_;
+  // strand only
+  client::InstanceLease lease_;
+  Step step_ = Step::kRunning;
+  bool ready_ = false;
+  bool probing_ = false;
+  bool one_probe_ = false;  // start() gives up after the first answer; ready() tries again
+  std::vector<base::Completion<void>> ready_waiters_;
+  std::vector<base::Completion<CloseReport>> close_waiters_;
+  CloseReport report_;
+  base::SteadyTime closing_since_{};
+  base::SteadyTime close_deadline_{};
+  base::FunctionTimer probe_timer_;
+  base::FunctionTimer drain_timer_;
+};
+
+}  // namespace mqclient::producer

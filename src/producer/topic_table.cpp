@@ -1,0 +1,56 @@
+#include "producer/topic_table.h"
+
+#include <utility>
+
+#include "protocol/body/route.h"
+
+namespace mqclient::producer {
+
+PublishInfoPtr PublishTopic::info(route::FaultStrategy& faults) {
+  const std::uint64_t version = slot_->version();
+  {
+    base::MutexLock lock(mutex_);
+    if (info_ && (info_->version == version || version == 0)) return info_;
+  }
+  const route::RoutePtr route = slot_->get();
+  if (!route) return nullptr;
+  PublishInfoPtr made = route::makePublishInfo(name_, *route, version, faults);
+  base::MutexLock lock(mutex_);
+  info_ = made;
+  return made;
+}
+
+void PublishTopic::useDefault(PublishInfoPtr info) {
+  base::MutexLock lock(mutex_);
+  if (!info_) info_ = std::move(info);
+}
+
+base::Ref<PublishTopic> TopicTable::topic(std::string_view name, std::uint32_t first_turn) {
+  base::Ref<PublishTopic> made;
+  bool watch = false;
+  {
+    base::MutexLock lock(mutex_);
+    const auto found = topics_.find(name);
+    if (found != topics_.end()) return found->second;
+    made = base::makeRef<PublishTopic>(std::string(name), instance_.routeSlot(name));
+    made->turn().store(first_turn, std::memory_order_relaxed);
+    if (!closed_) {
+      topics_.emplace(std::string(name), made);
+      watch = true;
+    }
+  }
+  if (watch) instance_.watchTopic(std::string(name));
+  return made;
+}
+
+void TopicTable::clear() {
+  decltype(topics_) dropped;
+  {
+    base::MutexLock lock(mutex_);
+    closed_ = true;
+    dropped.swap(topics_);
+  }
+  for (const auto& [name, topic] : dropped) instance_.unwatchTopic(name);
+}
+
+}  // namespace mqclient::producer

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/mutex.h"
+#include "base/ref.h"
+#include "base/snapshot.h"
+#include "client/mq_client_instance.h"
+#include "route/topic_publish_info.h"
+
+namespace mqclient::producer {
+
+using PublishInfoPtr = std::shared_ptr<const route::TopicPublishInfo>;
+
+/// One topic of a producer: where its route appears, the queues made of it, and whose turn it is. Any thread.
+class PublishTopic final : public base::Object {
+ public:
+  PublishTopic(std::string name, base::Ref<route::RouteSlot> slot) : name_(std::move(name)), slot_(std::move(slot)) {}
+
+  const std::string& name() const noexcept { return name_; }
+  /// The queues of the newest route; null: none is known.
+  PublishInfoPtr info(route::FaultStrategy& faults);
+  /// Queues of the create-topic key's route, used until the topic has a route of its own.
+  void useDefault(PublishInfoPtr info);
+  std::atomic<std::uint32_t>& turn() noexcept { return turn_; }
+  /// True once: the first message of a topic made on demand was stored, its own route is worth asking for.
+  bool shouldAskForOwnRoute() noexcept { return !asked_.exchange(true, std::memory_order_relaxed); }
+  void mayAskAgain() noexcept { asked_.store(false, std::memory_order_relaxed); }
+
+ private:
+  const std::string name_;
+  const base::Ref<route::RouteSlot> slot_;
+  std::atomic<std::uint32_t> turn_{0};
+  std::atomic<bool> asked_{false};
+  base::Mutex mutex_;
+  PublishInfoPtr info_ MQ_GUARDED_BY(mutex_);
+};
+
+/// The topics a producer has sent to. Each is watched by the instance until the producer closes. Any thread.
+class TopicTable {
+ public:
+  explicit TopicTable(client::MQClientInstance& instance) : instance_(instance) {}
+
+  base::Ref<PublishTopic> topic(std::string_view name, std::uint32_t first_turn);
+  /// Gives all watches back.
+  void clear();
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>()(s); }
+  };
+  client::MQClientInstance& instance_;
+  base::Mutex mutex_;
+  std::unordered_map<std::string, base::Ref<PublishTopic>, Hash, std::equal_to<>> topics_ MQ_GUARDED_BY(mutex_);
+  bool closed_ MQ_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace mqclient::producer
