@@ -58,18 +58,17 @@ void Invocation::runOnListenerThread() noexcept {
 }
 
 void Invocation::answered(Result<ConsumeConcurrentlyStatus> status) noexcept {
-  const base::Ref<ConsumerContext> consumer = delivery_->context_;  // settle() may end the delivery
+  ConsumerContext& consumer = *delivery_->context_;
   if (status) {
     status_ = *status;
-    settle(Outcome::kAnswered);
   } else {
-    consumer->log().write(LogLevel::kWarn, "consumer",
-                          "listener of group " + consumer->group + " failed at message " +
-                              std::string(delivery_->messages_[first_].msgId()) + " of " +
-                              delivery_->queue_->queue().toString() + ", it comes again: " + status.error().message());
-    settle(Outcome::kFailed);
+    consumer.log().write(LogLevel::kWarn, "consumer",
+                         "listener of group " + consumer.group + " failed at message " +
+                             std::string(delivery_->messages_[first_].msgId()) + " of " +
+                             delivery_->queue_->queue().toString() + ", it comes again: " + status.error().message());
   }
-  consumer->gate.leave();
+  consumer.gate.leave();  // before settling: whoever sees the queue idle must find nothing running
+  settle(status ? Outcome::kAnswered : Outcome::kFailed);
 }
 
 void Invocation::settle(Outcome outcome) noexcept {

@@ -61,6 +61,11 @@ Result<protocol::SubscriptionData> toSubscriptionData(const Subscription& subscr
   if (!data) {
     return Error(ErrorCode::kInvalidArgument, "subscription to " + subscription.topic + ": " + data.error().message());
   }
+  if (data->tagsSet.empty() && data->subString != protocol::kSubAll) {
+    // To the broker it would mean everything, which is not what somebody who wrote separators wants.
+    return Error(ErrorCode::kInvalidArgument,
+                 "subscription to " + subscription.topic + ": no tag in '" + data->subString + "'");
+  }
   return data;
 }
 
