@@ -7,166 +7,186 @@
 #include "base/mutex.h"
 
 namespace mqclient::client {
-
 namespace {
 
-constexpr std::string_view kSchemeEnd = "://";
+constexpr std::string_view kSchemeMark = "://";
+constexpr int kPortMax = 65'535;
+constexpr std::size_t kAddressesMax = 1'024;
+constexpr const char* kNamesrvAddrVariable = "NAMESRV_ADDR";
 
+/// Filled before main by the object files that bring a scheme; read when clients start.
 struct Schemes {
   base::Mutex mutex;
   std::map<std::string, SchemeResolver, std::less<>> resolvers MQ_GUARDED_BY(mutex);
 };
 Schemes& schemes() {
-  static auto* all = new Schemes;  // leaked on purpose: filled before main, used until the very end
+  static Schemes* const all = new Schemes;  // never destroyed: clients may start in static destructors
   return *all;
 }
 
-Error invalid(std::string text) {
-  return Error(ErrorCode::kInvalidArgument, std::move(text));
-}
-
-std::string joined(const std::vector<std::string>& words, const char* separator) {
-  std::string text;
-  for (const std::string& word : words) text += text.empty() ? word : separator + word;
-  return text;
-}
-
-std::string quoted(std::string_view text) {
-  return '"' + std::string(text) + '"';
-}
-
 std::string_view trimmed(std::string_view text) {
-  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-  return text;
+  const std::size_t from = text.find_first_not_of(" \t\r\n");
+  if (from == std::string_view::npos) return {};
+  return text.substr(from, text.find_last_not_of(" \t\r\n") - from + 1);
 }
 
-/// "" or what is wrong with one host:port.
-std::string complaintAbout(std::string_view entry) {
-  const std::size_t colon = entry.rfind(':');
-  if (colon == std::string_view::npos) return quoted(entry) + " has no port: host:port is expected";
-  const std::string_view host = entry.substr(0, colon);
-  const std::string_view port_text = entry.substr(colon + 1);
-  int port = 0;
-  const auto [end, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
-  constexpr int kPortMax = 65'535;
-  if (error != std::errc() || end != port_text.data() + port_text.size() || port < 1 || port > kPortMax) {
-    return quoted(entry) + ": the port must be a number from 1 to 65535";
+template <class F>
+void forEachPart(std::string_view text, char separator, F f) {
+  while (!text.empty()) {
+    const std::size_t at = text.find(separator);
+    f(text.substr(0, at));
+    text = at == std::string_view::npos ? std::string_view() : text.substr(at + 1);
   }
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') return {};
-  const auto fits = [](char c) {
+}
+
+void complain(std::string& all, const std::string& one) {
+  if (!all.empty()) all += "; ";
+  all += one;
+}
+
+/// What is wrong with one "host:port"; empty: nothing.
+std::string complaintAboutAddress(std::string_view entry) {
+  const std::string shown = "'" + std::string(entry) + "'";
+  const std::size_t colon = entry.rfind(':');
+  if (colon == std::string_view::npos || (entry.front() == '[' && entry.back() == ']')) return shown + " has no port";
+  const std::string_view host = entry.substr(0, colon);
+  const std::string_view port = entry.substr(colon + 1);
+  int number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (error != std::errc() || end != port.data() + port.size() || number < 1 || number > kPortMax) {
+    return shown + " has the port '" + std::string(port) + "', which is not a number from 1 to 65535";
+  }
+  if (host.empty()) return shown + " has no host";
+  if (host.front() == '[') {
+    const bool closed = host.size() > 2 && host.back() == ']';
+    const bool digits = closed && host.find_first_not_of("0123456789abcdefABCDEF:.%", 1) == host.size() - 1;
+    return digits ? std::string() : shown + " is not an IPv6 address in brackets, like [::1]:9876";
+  }
+  if (host.find(':') != std::string_view::npos)
+    return shown + " needs brackets around its IPv6 address, like [::1]:9876";
+  const bool name = std::all_of(host.begin(), host.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
            c == '_';
-  };
-  if (host.empty() || !std::ranges::all_of(host, fits)) {
-    return quoted(entry) + ": the host must be a name, an IPv4 address or an IPv6 address in brackets";
-  }
-  return {};
+  });
+  return name ? std::string() : shown + " has a host with characters other than letters, digits, '.', '-' and '_'";
+}
+
+std::string knownSchemes() {
+  std::string names;
+  base::MutexLock lock(schemes().mutex);
+  for (const auto& [scheme, resolver] : schemes().resolvers) complain(names, scheme + "://NAME");
+  return names;
 }
 
 }  // namespace
 
 void registerScheme(std::string scheme, SchemeResolver resolver) {
-  Schemes& all = schemes();
-  base::MutexLock lock(all.mutex);
-  all.resolvers[std::move(scheme)] = std::move(resolver);
+  base::MutexLock lock(schemes().mutex);
+  schemes().resolvers[std::move(scheme)] = std::move(resolver);
 }
 
 Result<SchemeAddress> parseSchemeAddress(std::string_view text) {
   SchemeAddress address;
   address.text = std::string(text);
-  const std::size_t scheme_end = text.find(kSchemeEnd);
-  if (scheme_end == std::string_view::npos) return invalid(quoted(text) + " has no scheme");
-  address.scheme = std::string(text.substr(0, scheme_end));
-  std::string_view rest = text.substr(scheme_end + kSchemeEnd.size());
+  const std::size_t mark = text.find(kSchemeMark);
+  address.scheme = std::string(text.substr(0, mark));
+  const std::string_view rest = text.substr(mark + kSchemeMark.size());
   const std::size_t question = rest.find('?');
   address.name = std::string(rest.substr(0, question));
-  if (address.name.empty()) return invalid(address.text + " has no name: " + address.scheme + "://NAME is expected");
-  if (question == std::string_view::npos) return address;
-  rest.remove_prefix(question + 1);
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find('&'), rest.size());
-    const std::string_view parameter = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    const std::size_t equals = parameter.find('=');
-    if (equals == std::string_view::npos || equals == 0) {
-      return invalid(address.text + ": the parameter " + quoted(parameter) + " is not of the form key=value");
-    }
-    std::string key(parameter.substr(0, equals));
-    if (std::ranges::find(address.parameters, key, &std::pair<std::string, std::string>::first) !=
-        address.parameters.end()) {
-      return invalid(address.text + ": " + key + " is given twice");
-    }
-    address.parameters.emplace_back(std::move(key), std::string(parameter.substr(equals + 1)));
+  std::string wrong;
+  if (address.name.empty()) complain(wrong, "the name behind :// is missing");
+  if (address.name.find_first_of("/#&=; \t") != std::string::npos) {
+    complain(wrong, "the name '" + address.name + "' has one of / # & = ; or a blank in it");
+  }
+  if (question != std::string_view::npos) {
+    forEachPart(rest.substr(question + 1), '&', [&](std::string_view part) {
+      const std::size_t equals = part.find('=');
+      if (equals == std::string_view::npos || equals == 0) {
+        return complain(wrong, "the parameter '" + std::string(part) + "' is not key=value");
+      }
+      std::string key(part.substr(0, equals));
+      const bool twice = std::any_of(address.parameters.begin(), address.parameters.end(),
+                                     [&](const auto& p) { return p.first == key; });
+      if (twice) return complain(wrong, "the parameter '" + key + "' is given twice");
+      address.parameters.emplace_back(std::move(key), std::string(part.substr(equals + 1)));
+    });
+  }
+  if (!wrong.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "namesrvAddr '" + address.text + "': " + wrong + "; the form is " +
+                                                  address.scheme + "://NAME?key=value&key=value");
   }
   return address;
 }
 
 Result<void> checkParameters(const SchemeAddress& address, const std::vector<std::string>& allowed) {
-  std::vector<std::string> unknown;
+  std::string unknown;
   for (const auto& [key, value] : address.parameters) {
-    if (std::ranges::find(allowed, key) == allowed.end()) unknown.push_back(key);
+    if (std::find(allowed.begin(), allowed.end(), key) == allowed.end()) complain(unknown, "'" + key + "'");
   }
   if (unknown.empty()) return {};
-  return invalid(address.text + ": unknown parameter " + joined(unknown, ", ") + "; allowed are " +
-                 joined(allowed, ", "));
+  std::string known;
+  for (const std::string& key : allowed) known += (known.empty() ? "" : ", ") + key;
+  return Error(ErrorCode::kInvalidArgument, "namesrvAddr '" + address.text + "': unknown parameter " + unknown +
+                                                "; allowed are: " + (known.empty() ? "none" : known));
 }
 
 Result<std::vector<std::string>> parseAddressList(std::string_view text) {
   std::vector<std::string> addresses;
-  std::vector<std::string> complaints;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(';'), text.size());
-    const std::string_view entry = trimmed(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (entry.empty()) continue;
-    if (std::string complaint = complaintAbout(entry); !complaint.empty()) {
-      complaints.push_back(std::move(complaint));
-    } else if (std::ranges::find(addresses, entry) == addresses.end()) {
-      addresses.emplace_back(entry);
-    }
+  std::string wrong;
+  forEachPart(text, ';', [&](std::string_view part) {
+    const std::string_view entry = trimmed(part);
+    if (entry.empty()) return;
+    if (std::string complaint = complaintAboutAddress(entry); !complaint.empty()) return complain(wrong, complaint);
+    if (std::find(addresses.begin(), addresses.end(), entry) == addresses.end()) addresses.emplace_back(entry);
+  });
+  if (wrong.empty() && addresses.empty()) wrong = "there is no address in it";
+  if (wrong.empty() && addresses.size() > kAddressesMax) {
+    wrong = std::to_string(addresses.size()) + " addresses are more than " + std::to_string(kAddressesMax);
   }
-  if (!complaints.empty()) return invalid("namesrvAddr: " + joined(complaints, "; "));
-  if (addresses.empty())
-    return invalid("namesrvAddr has no address: \"host:port;host:port\" or mock://NAME is expected");
+  if (!wrong.empty()) {
+    const std::string known = knownSchemes();
+    return Error(ErrorCode::kInvalidArgument, "namesrvAddr '" + std::string(text) + "': " + wrong +
+                                                  "; write host:port;host:port" +
+                                                  (known.empty() ? "" : " or " + known));
+  }
   return addresses;
 }
 
 Result<Home> resolveHome(std::string_view namesrv_addr, const base::Ref<base::Engine>& engine) {
-  std::string from_environment;
-  std::string_view text = trimmed(namesrv_addr);
-  if (text.empty()) {
-    const auto& variable = engine->environment().variable;
-    if (variable) from_environment = variable("NAMESRV_ADDR");
-    text = trimmed(from_environment);
+  std::string text(trimmed(namesrv_addr));
+  if (text.empty() && engine->environment().variable) {
+    text = std::string(trimmed(engine->environment().variable(kNamesrvAddrVariable)));
   }
   if (text.empty()) {
-    return Error(ErrorCode::kNoNameServer,
-                 "no nameserver is configured: set namesrvAddr (\"mock://demo\" for a cluster inside this process), or "
-                 "the environment variable NAMESRV_ADDR");
+    return Error(
+        ErrorCode::kNoNameServer,
+        "no nameserver is configured: set ClientOptions::namesrvAddr or the environment variable NAMESRV_ADDR");
   }
-  if (text.find(kSchemeEnd) != std::string_view::npos) {
-    auto address = parseSchemeAddress(text);
-    if (!address) return address.error();
+  if (text.find(kSchemeMark) != std::string::npos) {
+    Result<SchemeAddress> address = parseSchemeAddress(text);
+    if (!address) return std::move(address).error();
     SchemeResolver resolver;
-    std::string known;
     {
-      Schemes& all = schemes();
-      base::MutexLock lock(all.mutex);
-      const auto found = all.resolvers.find(address->scheme);
-      if (found != all.resolvers.end()) resolver = found->second;
-      for (const auto& [name, r] : all.resolvers) known += (known.empty() ? "" : ", ") + name + "://";
+      base::MutexLock lock(schemes().mutex);
+      const auto found = schemes().resolvers.find(address->scheme);
+      if (found != schemes().resolvers.end()) resolver = found->second;
     }
-    if (resolver) return resolver(*address, engine);
-    return invalid(address->text + ": unknown scheme " + address->scheme + "; known are " +
-                   (known.empty() ? "none (mock:// comes with the library mqclient::mqclient)" : known));
+    if (!resolver) {
+      const std::string known = knownSchemes();
+      return Error(ErrorCode::kUnsupported,
+                   "namesrvAddr '" + text + "': this program has no scheme '" + address->scheme + "'; it has " +
+                       (known.empty() ? "none: for mock://NAME link mqclient::mqclient" : known));
+    }
+    Result<Home> home = resolver(*address, engine);
+    if (home && !home->engine) home->engine = engine;
+    return home;
   }
-  auto list = parseAddressList(text);
-  if (!list) return list.error();
-  return Error(ErrorCode::kUnsupported, "namesrvAddr " + quoted(text) +
-                                            ": this version has no TCP transport yet; use mock://NAME for a cluster "
-                                            "inside this process");
+  Result<std::vector<std::string>> addresses = parseAddressList(text);
+  if (!addresses) return std::move(addresses).error();
+  // The one place that has to learn TCP.
+  return Error(ErrorCode::kUnsupported, "namesrvAddr '" + text +
+                                            "' is well formed, but this version connects inside the process only: use "
+                                            "mock://NAME, a cluster in this process");
 }
 
 }  // namespace mqclient::client

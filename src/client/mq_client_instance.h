@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -7,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/completion.h"
@@ -97,8 +97,9 @@ class MQClientInstance final : public base::Object {
   /// A place where the topic's route appears and changes; made if it is not there. For who reads it often.
   base::Ref<route::RouteSlot> routeSlot(std::string_view topic) { return routes_.slot(topic); }
   /// Asks the nameservers now, every one of them if need be, within `deadline`; who asks for a topic that is being
-  /// asked for shares the answer. Good answers go to the cache and to the hooks first. Errors  kNoRoute (responseCode
-  /// 17: no nameserver that answered knows the topic), kNoNameServer (none answered),
+  /// asked for shares the answer. Of a watched topic a good answer goes to the cache and to the hooks first; others are
+  /// only passed on. Errors  kNoRoute (responseCode 17: no nameserver that answered knows the topic), kNoNameServer
+  /// (none answered),
   ///         kTimeout, kClosed. The cached route, if any, stays as it is.
   void fetchRoute(std::string topic, base::SteadyTime deadline, base::Completion<RoutePtr> done);
   /// Keeps the topic's route fresh: asked now, each second until known, then each pollNameServerInterval (± 10 %).
@@ -148,9 +149,9 @@ class MQClientInstance final : public base::Object {
   Error unknownBroker(const BrokerTarget& target, RequestCode code) const;
 
   // ---- groups
-  /// kInvalidArgument: the group is registered on this instance already. Heartbeats follow at once.
+  /// kInvalidArgument: a consumer of the group is on this instance already. Heartbeats follow at once.
   Result<void> registerConsumer(base::Ref<ConsumerHooks> hooks);
-  Result<void> registerProducer(const std::string& group);
+  void registerProducer(const std::string& group);
   /// Forgets the group, then tells every broker (35); completes when all have answered or `deadline` has passed.
   /// Without any error: a broker that cannot be told finds out by itself.
   void unregisterConsumer(std::string group, base::SteadyTime deadline, base::Completion<void> done);
@@ -162,78 +163,93 @@ class MQClientInstance final : public base::Object {
   // ---- health
   /// What is known about brokers' latency and availability; shared by all clients of the instance.
   route::FaultStrategy& faults() noexcept { return faults_; }
+  /// A request to this broker failed with `why`: for avoidance, health and events.
+  void noteOutcome(route::BrokerState& broker, std::int64_t asked_at, const Error& why);
   Health health() const;
   /// Tells the user's onEvent on a callback thread; nothing without one.
   void event(EventKind kind, std::string subject, std::string text);
+  std::size_t watchedTopics() const;  ///< for tests
 
  private:
   friend class InstanceLease;
   class Watch;
   class FetchWaiter;
   class HeartbeatRound;
-  class UnregisterRound;
   class Inbound;
-  class Connections;
-  class Registry;
+  class ConnectionEvents;
+  struct Registry;
+  static Registry& registry();
 
-  struct Setup;
-  explicit MQClientInstance(Setup setup);
+  MQClientInstance(const ClientOptions& options, Home home, std::string client_id);
   ~MQClientInstance() override;
   void start();
-  void close(base::Completion<void> done);
-  base::Ref<base::Object> self() noexcept { return base::Ref<base::Object>(this); }
+  void giveBack(base::Completion<void> done);
+  void closeOnStrand(base::Completion<void> done);
+  static Error closedError();
+  struct Fetch;
+  static void settle(Fetch& fetch, const Result<RoutePtr>& result);
 
   // routes, on the strand
   void fetchOnStrand(std::string topic, base::SteadyTime deadline, base::Completion<RoutePtr> done);
-  void onFetched(const std::string& topic, Result<route::RouteAnswer> answer);
+  void onFetched(const std::string& topic, Result<route::RouteAnswer>&& answer);
   void applyRoute(const std::string& topic, const RoutePtr& route);
-  void rebuildBrokers();
+  void rebuildBrokers(const RoutePtr& newest);
+  void tellRoute(const std::string& topic, const RoutePtr& route);
+  static void endWatch(Watch& watch);
 
   // heartbeats, on the strand
   void heartbeatOnStrand(base::Completion<void> done);
-  void heartbeatTo(const std::string& broker_name, const std::string& address, const base::Slice& body,
-                   base::Ref<HeartbeatRound> round);
-  void heartbeatAnswered(const std::string& broker_name, const std::string& address,
-                         const Result<protocol::RemotingCommand>& answer);
-  /// Nothing to say without a group.
+  void heartbeatTo(const std::string& broker_name, std::int64_t broker_id, const std::string& address,
+                   const base::Slice& body, const base::Ref<HeartbeatRound>& round);
+  void onHeartbeatAnswer(const std::string& broker_name, std::int64_t broker_id, const std::string& address,
+                         std::int64_t asked_at, Result<protocol::RemotingCommand>&& answer);
   std::optional<base::Slice> heartbeatBody() const;
+  void armHeartbeat();
   void onConnected(const std::string& address);
   void onDisconnected(const std::string& address, const Error& why);
-  void onConsumerIdsChanged(const std::string& group);
-  std::vector<base::Ref<ConsumerHooks>> consumers() const;
-  /// Addresses that heartbeats go to: all of them for consumers, masters alone for producers.
-  std::map<std::string, std::string> heartbeatTargets() const;  // address -> broker name
+  void onConsumerIdsChanged();
+  std::vector<base::Ref<ConsumerHooks>> consumerHooks() const;
   void unregister(std::string producer_group, std::string consumer_group, base::SteadyTime deadline,
                   base::Completion<void> done);
 
+  /// brokerName → broker id → address
   using BrokerAddrs = std::map<std::string, std::map<std::int64_t, std::string>, std::less<>>;
+  struct Connection {
+    bool open = false;
+    bool told = false;  // the consumers know that the broker knows them
+  };
+  struct Fetch {
+    base::SteadyTime deadline;
+    std::vector<base::Ref<FetchWaiter>> waiters;
+  };
 
   const ClientOptions options_;
   const Home home_;
   const base::Ref<base::Engine> engine_;
   const std::string client_id_;
-  const std::string registry_key_;  // empty: not shared
-  std::size_t leases_ = 1;          // guarded by the registry's mutex
-  const base::Ref<base::Log> log_;
+  std::string registry_key_;  // empty: not shared
+  std::size_t leases_ = 1;    // guarded by the registry's mutex
+  base::Ref<base::Log> log_;
   base::Strand strand_;
-  const base::Ref<remoting::RemotingClient> remoting_;
-  base::Ref<Inbound> inbound_;
-  base::Ref<Connections> connections_;
+  base::Ref<remoting::RemotingClient> remoting_;
   route::RouteTable routes_;
   route::FaultStrategy faults_;
-  base::Snapshot<BrokerAddrs> brokers_;  // written on the strand
+  base::Snapshot<BrokerAddrs> brokers_;  // written on the strand; never null
+  std::atomic<std::size_t> watched_{0};
+  std::atomic<std::size_t> events_waiting_{0};
 
   mutable base::Mutex groups_mutex_;
   std::map<std::string, base::Ref<ConsumerHooks>> consumers_ MQ_GUARDED_BY(groups_mutex_);
-  std::map<std::string, int> producers_ MQ_GUARDED_BY(groups_mutex_);
-  std::map<std::string, base::SteadyTime> route_times_ MQ_GUARDED_BY(groups_mutex_);  // topic -> last good answer
+  std::map<std::string, int> producers_ MQ_GUARDED_BY(groups_mutex_);  // a group's producers on this instance
 
   // strand only
-  bool closing_ = false;
+  enum class State { kRunning, kClosed };
+  State state_ = State::kRunning;
   route::NameserverList nameservers_;
   std::map<std::string, base::Ref<Watch>> watches_;
-  std::map<std::string, std::vector<base::Ref<FetchWaiter>>> fetches_;  // topics being asked for, and who waits
-  std::map<std::string, bool> heartbeats_under_way_;                    // address -> its connection is new
+  std::map<std::string, Fetch> fetches_;             // under way
+  std::map<std::string, int> heartbeats_under_way_;  // by address
+  std::map<std::string, Connection> connections_;    // by address of a broker that was connected once
   base::FunctionTimer heartbeat_timer_;
 };
 

@@ -1,28 +1,29 @@
 #include "client/response_error.h"
 
+#include <array>
 #include <string>
 
 #include "mqclient/codes.h"
 
 namespace mqclient::client {
-
 namespace {
 
 struct Row {
   ResponseCode response;
   ErrorCode error;
 };
-constexpr Row kTable[] = {
-    {ResponseCode::SYSTEM_BUSY, ErrorCode::kFlowControl},
-    {ResponseCode::FLOW_CONTROL, ErrorCode::kFlowControl},
-    {ResponseCode::REQUEST_CODE_NOT_SUPPORTED, ErrorCode::kUnsupported},
-    {ResponseCode::VERSION_NOT_SUPPORTED, ErrorCode::kUnsupported},
-    {ResponseCode::MESSAGE_ILLEGAL, ErrorCode::kMessageIllegal},
-    {ResponseCode::INVALID_PARAMETER, ErrorCode::kInvalidArgument},
-    {ResponseCode::NO_PERMISSION, ErrorCode::kNoPermission},
-    {ResponseCode::TOPIC_NOT_EXIST, ErrorCode::kTopicNotExist},
-    {ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST, ErrorCode::kGroupNotExist},
-    {ResponseCode::PULL_OFFSET_MOVED, ErrorCode::kOffsetIllegal},
+constexpr std::array kTable{
+    Row{ResponseCode::SYSTEM_BUSY, ErrorCode::kFlowControl},
+    Row{ResponseCode::FLOW_CONTROL, ErrorCode::kFlowControl},
+    Row{ResponseCode::POLLING_FULL, ErrorCode::kFlowControl},
+    Row{ResponseCode::REQUEST_CODE_NOT_SUPPORTED, ErrorCode::kUnsupported},
+    Row{ResponseCode::VERSION_NOT_SUPPORTED, ErrorCode::kUnsupported},
+    Row{ResponseCode::MESSAGE_ILLEGAL, ErrorCode::kMessageIllegal},
+    Row{ResponseCode::INVALID_PARAMETER, ErrorCode::kInvalidArgument},
+    Row{ResponseCode::NO_PERMISSION, ErrorCode::kNoPermission},
+    Row{ResponseCode::TOPIC_NOT_EXIST, ErrorCode::kTopicNotExist},
+    Row{ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST, ErrorCode::kGroupNotExist},
+    Row{ResponseCode::PULL_OFFSET_MOVED, ErrorCode::kOffsetIllegal},
 };
 
 }  // namespace
@@ -35,12 +36,17 @@ ErrorCode errorCodeOf(int response_code) noexcept {
 }
 
 Error responseError(const protocol::RemotingCommand& response, std::string_view what) {
+  const auto code = static_cast<ResponseCode>(response.code);
   std::string text(what);
-  text += ": code " + std::to_string(response.code);
-  if (!response.remark().empty()) text.append(", ").append(response.remark());
-  const bool may_have_acted = response.responseCode() == ResponseCode::SYSTEM_ERROR;
+  text += " was refused: ";
+  text += toString(code);
+  text += "(" + std::to_string(response.code) + ")";
+  if (!response.remark().empty()) {
+    text += " ";
+    text += response.remark();
+  }
   return Error(errorCodeOf(response.code), std::move(text), response.code,
-               may_have_acted ? Applied::kUnknown : Applied::kNo);
+               code == ResponseCode::SYSTEM_ERROR ? Applied::kUnknown : Applied::kNo);
 }
 
 }  // namespace mqclient::client

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/engine.h"
@@ -37,6 +38,17 @@ class BrokerState final : public base::Object {
   std::int64_t lastAnswer() const noexcept { return last_answer_.load(std::memory_order_relaxed); }  ///< 0: never
   std::int64_t rtt() const noexcept { return rtt_.load(std::memory_order_relaxed); }
   Outcome lastOutcome() const noexcept { return last_outcome_.load(std::memory_order_relaxed); }
+  std::int64_t lastNamed() const noexcept { return last_named_.load(std::memory_order_relaxed); }  ///< by a nameserver
+  void named(std::int64_t now) noexcept { last_named_.store(now, std::memory_order_relaxed); }
+  /// What went wrong last; for people.
+  std::string why() const {
+    base::MutexLock lock(why_mutex_);
+    return why_;
+  }
+  void setWhy(std::string why) {
+    base::MutexLock lock(why_mutex_);
+    why_ = std::move(why);
+  }
 
  private:
   friend class FaultStrategy;
@@ -44,7 +56,10 @@ class BrokerState final : public base::Object {
   std::atomic<std::int64_t> blocked_until_{0};
   std::atomic<std::int64_t> last_answer_{0};
   std::atomic<std::int64_t> rtt_{0};
+  std::atomic<std::int64_t> last_named_{0};
   std::atomic<Outcome> last_outcome_{Outcome::kAnswered};
+  mutable base::Mutex why_mutex_;
+  std::string why_ MQ_GUARDED_BY(why_mutex_);
 };
 
 /// Which brokers to avoid for a while (MQFaultStrategy.java): slow ones by a table of latencies, failing ones for

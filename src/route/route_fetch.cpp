@@ -6,91 +6,124 @@
 #include "mqclient/codes.h"
 #include "protocol/body/route.h"
 #include "protocol/headers/namesrv.h"
+#include "protocol/remoting_command.h"
 
 namespace mqclient::route {
-
 namespace {
 
-/// One round over the nameservers: each step begins where the last one ended, so nothing here runs twice at a time.
-class Round final : public base::Object {
+using protocol::RemotingCommand;
+
+/// A nameserver is never given less time than this, or the caller's deadline would decide which one was asked at all.
+constexpr base::Millis kOneTryMin{100};
+/// One complaint per address and half minute: an outage is not a flood of lines.
+constexpr base::Millis kLogPeriod{30'000};
+
+/// One fetch under way: asks, hears, asks the next. Steps follow one another, so no state needs a lock; each step's
+/// answer comes after the step's own last touch.
+class RouteFetch final : public base::Receiver<RemotingCommand> {
  public:
-  Round(base::Ref<base::Engine> engine, base::Ref<remoting::RemotingClient> remoting, std::vector<std::string> in_order,
-        std::string topic, base::SteadyTime deadline, base::Completion<RouteAnswer> done)
+  RouteFetch(base::Ref<base::Engine> engine, base::Ref<base::Log> log, base::Ref<remoting::RemotingClient> remoting,
+             std::vector<std::string> in_order, std::string topic, base::SteadyTime deadline,
+             base::Completion<RouteAnswer> done)
       : engine_(std::move(engine)),
+        log_(std::move(log)),
         remoting_(std::move(remoting)),
         in_order_(std::move(in_order)),
         topic_(std::move(topic)),
         deadline_(deadline),
         done_(std::move(done)) {}
 
-  void next() {
+  void ask() {
     const base::SteadyTime now = engine_->now();
-    if (at_ == in_order_.size() || (now >= deadline_ && at_ > 0)) return fail();
-    const auto left = static_cast<std::int64_t>(in_order_.size() - at_);
-    const base::SteadyTime share = now + std::max(base::Nanos(0), deadline_ - now) / left;
+    if (at_ == in_order_.size() || (now >= deadline_ && at_ > 0)) return giveUp();
+    const auto share =
+        std::max<base::Nanos>((deadline_ - now) / static_cast<std::int64_t>(in_order_.size() - at_), kOneTryMin);
     const std::int32_t opaque = engine_->nextOpaque();
-    const protocol::GetRouteInfoRequestHeader header{.topic = topic_, .acceptStandardJsonOnly = true};
-    base::Ref<Round> self(this);
-    remoting_->invoke(
-        in_order_[at_], opaque,
-        protocol::encodeRequest({.code = RequestCode::GET_ROUTEINFO_BY_TOPIC, .opaque = opaque}, header), share,
-        base::Completion<protocol::RemotingCommand>::of(
-            [self = std::move(self)](Result<protocol::RemotingCommand>&& r) { self->answered(std::move(r)); }));
+    protocol::GetRouteInfoRequestHeader header;
+    header.topic = topic_;
+    header.acceptStandardJsonOnly = true;
+    // The answer may come, and end this object, before invoke returns: the client is held by a name of our own.
+    const base::Ref<remoting::RemotingClient> remoting = remoting_;
+    remoting->invoke(in_order_[at_], opaque,
+                     protocol::encodeRequest(
+                         protocol::RequestHead{.code = RequestCode::GET_ROUTEINFO_BY_TOPIC, .opaque = opaque}, header),
+                     std::min(deadline_, now + share), base::Completion<RemotingCommand>(*this));
+  }
+
+  void onResult(Result<RemotingCommand>&& answer) noexcept override {
+    const std::string& address = in_order_[at_];
+    if (!answer) {
+      closed_ = closed_ || answer.error().code() == ErrorCode::kClosed;
+      if (closed_) return finish(std::move(answer).error());
+      log_->writeLimited(LogLevel::kWarn, "route", "nameserver " + address, kLogPeriod,
+                         "nameserver " + address + " did not answer: " + answer.error().message());
+      note(answer.error().message());
+      return next();
+    }
+    answered_ = true;
+    if (answer->code == static_cast<int>(ResponseCode::SUCCESS)) {
+      Result<protocol::TopicRouteData> route = protocol::TopicRouteData::decode(answer->body.flatten().text());
+      if (route && usable(*route)) {
+        return finish(RouteAnswer{std::make_shared<const protocol::TopicRouteData>(*std::move(route)), address});
+      }
+      note(route ? address + " knows the topic but no queue or broker of it"
+                 : address + " sent a route that cannot be read: " + route.error().message());
+    } else if (answer->code == static_cast<int>(ResponseCode::TOPIC_NOT_EXIST)) {
+      note(address + " does not know the topic");
+    } else {
+      note(address + " answered " + std::to_string(answer->code) + " " + std::string(answer->remark()));
+    }
+    next();
   }
 
  private:
-  void answered(Result<protocol::RemotingCommand> response) {
-    const std::string& address = in_order_[at_];
-    if (!response) {
-      complain(address, response.error().message());
-    } else if (response->responseCode() == ResponseCode::SUCCESS) {
-      auto route = protocol::TopicRouteData::decode(response->body.flatten().text());
-      if (route && usable(*route)) {
-        return std::move(done_)(
-            RouteAnswer{std::make_shared<const protocol::TopicRouteData>(std::move(*route)), address});
-      }
-      complain(address, route ? "answered a route without brokers" : route.error().message());
-    } else if (response->responseCode() == ResponseCode::TOPIC_NOT_EXIST) {
-      unknown_ = true;
-    } else {
-      complain(address, "answered code " + std::to_string(response->code) + ": " + std::string(response->remark()));
-    }
+  ~RouteFetch() = default;
+
+  void next() {
     ++at_;
-    next();
+    ask();
   }
-  void complain(const std::string& address, std::string_view what) {
-    if (!complaints_.empty()) complaints_ += "; ";
-    complaints_ += address + ": " + std::string(what);
+  void note(std::string what) {
+    if (!tried_.empty()) tried_ += "; ";
+    tried_ += what;
   }
-  void fail() {
-    if (unknown_) {
-      return std::move(done_)(Error(ErrorCode::kNoRoute,
-                                    "no nameserver knows a route for topic " + topic_ +
-                                        (complaints_.empty() ? "" : " (" + complaints_ + ")") +
-                                        "; create the topic, or check its name",
-                                    static_cast<int>(ResponseCode::TOPIC_NOT_EXIST)));
+  void giveUp() {
+    if (answered_) {
+      return finish(Error(ErrorCode::kNoRoute, "no nameserver has a route for topic '" + topic_ + "' (" + tried_ + ")",
+                          static_cast<int>(ResponseCode::TOPIC_NOT_EXIST)));
     }
-    std::move(done_)(Error(ErrorCode::kNoNameServer, "no nameserver answered for topic " + topic_ + ": " +
-                                                         (complaints_.empty() ? "there is none" : complaints_)));
+    finish(Error(ErrorCode::kNoNameServer,
+                 "no nameserver answers (" + tried_ + "): check namesrvAddr and whether it is up"));
+  }
+  void finish(Result<RouteAnswer> result) {
+    base::Completion<RouteAnswer> done = std::move(done_);
+    delete this;
+    std::move(done)(std::move(result));
   }
 
   const base::Ref<base::Engine> engine_;
+  const base::Ref<base::Log> log_;
   const base::Ref<remoting::RemotingClient> remoting_;
   const std::vector<std::string> in_order_;
   const std::string topic_;
   const base::SteadyTime deadline_;
   base::Completion<RouteAnswer> done_;
   std::size_t at_ = 0;
-  bool unknown_ = false;
-  std::string complaints_;
+  bool answered_ = false;
+  bool closed_ = false;
+  std::string tried_;
 };
 
 }  // namespace
 
-void askNameservers(const base::Ref<base::Engine>& engine, const base::Ref<base::Log>&,
+void askNameservers(const base::Ref<base::Engine>& engine, const base::Ref<base::Log>& log,
                     const base::Ref<remoting::RemotingClient>& remoting, std::vector<std::string> in_order,
                     std::string topic, base::SteadyTime deadline, base::Completion<RouteAnswer> done) {
-  base::makeRef<Round>(engine, remoting, std::move(in_order), std::move(topic), deadline, std::move(done))->next();
+  if (in_order.empty()) {
+    return std::move(done)(Error(ErrorCode::kNoNameServer, "no nameserver address is configured"));
+  }
+  auto* fetch = new RouteFetch(engine, log, remoting, std::move(in_order), std::move(topic), deadline, std::move(done));
+  fetch->ask();
 }
 
 }  // namespace mqclient::route

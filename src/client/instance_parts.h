@@ -1,0 +1,46 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "base/completion.h"
+#include "base/timer.h"
+#include "client/mq_client_instance.h"
+
+namespace mqclient::client {
+
+/// One asker of a route that is being fetched. Everything on the instance's strand.
+class MQClientInstance::FetchWaiter final : public base::Object {
+ public:
+  FetchWaiter(base::Ref<MQClientInstance> owner, std::string topic, base::Completion<RoutePtr> completion);
+  const base::Ref<MQClientInstance> instance;
+  base::Completion<RoutePtr> done;  // empty once told
+  base::FunctionTimer timer;
+};
+
+/// A topic that somebody wants kept fresh. Everything on the instance's strand.
+class MQClientInstance::Watch final : public base::Object {
+ public:
+  Watch(base::Ref<MQClientInstance> owner, std::string name);
+  const base::Ref<MQClientInstance> instance;
+  const std::string topic;
+  std::size_t count = 0;  // watchers; 0: ended, a timer that fires late does nothing
+  base::FunctionTimer timer;
+};
+
+/// Requests to several brokers whose answers are waited for together. Its members are the instance's strand's.
+class MQClientInstance::HeartbeatRound final : public base::Object {
+ public:
+  std::size_t outstanding = 1;  // one for who builds the round
+  bool accepted = false;
+  std::optional<Error> first_error;
+  base::Completion<void> done;
+  void end() {
+    if (--outstanding > 0 || !done) return;
+    std::move(done)(accepted || !first_error ? Result<void>() : Result<void>(*std::move(first_error)));
+  }
+};
+
+}  // namespace mqclient::client
