@@ -98,8 +98,8 @@ void LaneSet::serve() {
 }
 
 void LaneSet::close() {
-  std::array<Lane, kKinds> dropped;
   {
+    std::array<Lane, kKinds> dropped;  // dies outside the lock, and before waiting: what runs may wait for it
     MutexLock lock(mutex_);
     closed_ = true;
     for (std::size_t k = 0; k < kKinds; ++k) dropped[k].queue.swap(lanes_[k].queue);
