@@ -109,7 +109,7 @@ ProducerCore::ProducerCore(client::InstanceLease lease, std::string group, Produ
 
 void ProducerCore::start(base::Millis timeout, base::Completion<void> done) {
   post([this, timeout, done = std::move(done)]() mutable {
-    if (auto registered = instance_->registerProducer(group_); !registered) return std::move(done)(registered.error());
+    instance_->registerProducer(group_);
     for (const std::string& topic : options_.topics) topicOf(topic);
     if (timeout.count() == 0) return std::move(done)(Result<void>());
     ready_waiters_.push_back(std::move(done));
