@@ -73,7 +73,7 @@ void ClientChannel::start(Invocation& i) {
   if (end_why_) return finish(i, unsent(*end_why_));
   switch (state_) {
     case State::kOpen:
-      return transmit(i);
+      return waiting_.empty() ? transmit(i) : wait(i);
     case State::kConnecting:
     case State::kClosing:
       return wait(i);
@@ -183,6 +183,10 @@ void ClientChannel::onDeadlines() {
       if (!silent_since_) silent_since_ = now;
       half_open = half_open || now - *silent_since_ >= shared_->options.half_open_close;
     }
+    if (stage == Invocation::Stage::kDoomed) {
+      finish(i, *doom_);  // it has failed already, its turn just had not come
+      continue;
+    }
     finish(i, Error(ErrorCode::kTimeout, "no answer from " + address_ + " in time", 0, Applied::kUnknown));
   }
   if (n > 0 && table_.empty()) quiet_since_ = now;
@@ -242,7 +246,14 @@ void ClientChannel::onConnect(Result<Ref<Connection>> result) {
   quiet_since_ = strand_.engine().now();
   idle_timer_.arm(Ref<Object>(this), quiet_since_ + shared_->options.idle_close);
   if (shared_->events) shared_->events->onConnected(address_);
-  while (!waiting_.empty() && state_ == State::kOpen) {
+  flushWaiting();
+}
+
+void ClientChannel::flushWaiting() {
+  for (int n = 0; !waiting_.empty() && state_ == State::kOpen; ++n) {
+    if (n == kRequestsPerStep) {
+      return strand_.post(Ref<Object>(this), [this] { flushWaiting(); });
+    }
     auto& i = static_cast<Invocation&>(*waiting_.front());
     unlink(i);
     transmit(i);
@@ -270,7 +281,7 @@ void ClientChannel::onClosed(const Error& heard) noexcept {
   // A peer that accepts and then closes, or talks gibberish, is no success: back off.
   if (received_ == 0 && (!close_why_ || close_why_->code() == ErrorCode::kCorrupt)) noteFailure(why);
   if (shared_->events) shared_->events->onDisconnected(address_, why);
-  doomSent(Error(why.code(), "the connection to " + address_ + " ended: " + why.message()));
+  failSent(Error(why.code(), "the connection to " + address_ + " ended: " + why.message()));
   if (end_why_) return become(State::kEnded, end_why_->message());
   become(State::kIdle, why.message());
   if (waiting_.empty()) return;
@@ -294,21 +305,22 @@ void ClientChannel::noteFailure(const Error& why) {
 }
 
 void ClientChannel::failWaiting(const Error& why) {
-  while (!waiting_.empty()) {
-    auto& i = static_cast<Invocation&>(*waiting_.front());
-    unlink(i);
-    finish(i, unsent(why));
-  }
+  doom(waiting_, unsent(why));
 }
 
-void ClientChannel::doomSent(const Error& why) {
-  failDoomed(static_cast<int>(shared_->options.in_flight_max));  // of the connection before, as a rule none
+void ClientChannel::failSent(const Error& why) {
   table_.clear();
-  doomed_.splice(sent_);
+  doom(sent_, perhapsSent(why));
+}
+
+void ClientChannel::doom(RequestList& list, Error why) {
+  if (list.empty()) return;
+  failDoomed(static_cast<int>(shared_->options.in_flight_max));  // of a failure before this one: as a rule none
+  doomed_.splice(list);
   for (PendingRequest* p = doomed_.front(); p; p = p->list_after) {
     static_cast<Invocation*>(p)->stage = Invocation::Stage::kDoomed;
   }
-  doom_ = perhapsSent(why);
+  doom_ = std::move(why);
   if (failDoomed(kRequestsPerStep) == Next::kAgain) {
     strand_.post(Ref<Object>(this), [this] { return failDoomed(kRequestsPerStep); });
   }

@@ -94,10 +94,12 @@ class ClientChannel final : public ConnectionHandler {
   void armDeadlines();
   void onIdleCheck();
   void noteFailure(const Error& why);
-  /// Fails everything that waits for a connection.
+  /// Sends what waits, in order, in steps; what comes meanwhile waits behind it.
+  void flushWaiting();
+  /// Fail everything that waits for a connection, or was sent on it; in steps.
   void failWaiting(const Error& why);
-  /// Fails everything sent, in steps.
-  void doomSent(const Error& why);
+  void failSent(const Error& why);
+  void doom(RequestList& list, Error why);
   base::Next failDoomed(int at_most);
 
   /// Unlinks `i` from wherever it is, except the table.
@@ -126,7 +128,7 @@ class ClientChannel final : public ConnectionHandler {
   DeadlineHeap deadlines_;  // waiting and sent
   RequestList waiting_;
   RequestList sent_;
-  RequestList doomed_;  // of a connection that is gone
+  RequestList doomed_;  // failed with doom_, not all told yet
   std::optional<Error> doom_;
   ChannelTimer deadline_timer_;  // armed for the earliest deadline there was when it was armed, or earlier
 

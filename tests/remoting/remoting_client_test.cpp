@@ -174,6 +174,31 @@ TEST_F(RemotingClientTest, AllWaitingRequestsShareOneConnect) {
   EXPECT_EQ(events_->connected, 1);
 }
 
+TEST_F(RemotingClientTest, ManyWaitingRequestsGoOutInOrderOrFailTogether) {
+  usePolicy();
+  policy_->connect = [] { return delayed(50ms); };
+  listenRaw();
+  startClient();
+  constexpr int kMany = 1'000;
+  std::vector<OutcomePtr> all;
+  for (int i = 0; i < kMany; ++i) all.push_back(invoke(i));
+  engine_->advance(50ms);
+  ASSERT_EQ(server().frames.size(), static_cast<std::size_t>(kMany));
+  for (int i = 0; i < kMany; ++i) ASSERT_EQ(server().command(static_cast<std::size_t>(i)).opaque, i);
+  client_->forget(kAddress);
+  for (const auto& o : all) ASSERT_EQ(o->code(), ErrorCode::kConnectionLost);
+
+  policy_->connect = [] { return LinkVerdict{LinkVerdict::Kind::kDrop, {}}; };
+  all.clear();
+  for (int i = 0; i < kMany; ++i) all.push_back(invoke(i, 10s));
+  engine_->advance(3s);
+  for (const auto& o : all) {
+    ASSERT_EQ(o->settled, 1);
+    EXPECT_EQ(o->code(), ErrorCode::kUnreachable);
+    EXPECT_EQ(o->error().applied(), Applied::kNo);
+  }
+}
+
 TEST_F(RemotingClientTest, NobodyThereIsUnreachableAndNothingWasSent) {
   startClient();
   const auto a = invoke(1);
