@@ -108,8 +108,9 @@ struct ClientInfo {
 struct BrokerCounters {
   std::uint64_t messages_stored{0};
   std::uint64_t messages_pulled{0};
-  std::uint64_t pulls_held{0};        ///< how often a pull was held so far
-  std::uint64_t segments_dropped{0};  ///< by memoryLogBytesMax
+  std::uint64_t pulls_held{0};          ///< how often a pull was held so far
+  std::uint64_t responders_dropped{0};  ///< requests nobody answered: a defect of ours (C4)
+  std::uint64_t segments_dropped{0};    ///< by memoryLogBytesMax
 };
 
 /// What inspect() shows: the state after everything that reached the log and the tables before the call.

@@ -98,6 +98,7 @@ class InspectionView final : public Inspection {
     counters.messages_stored = core_.messages_stored_.load(std::memory_order_relaxed);
     counters.messages_pulled = core_.messages_pulled_.load(std::memory_order_relaxed);
     counters.pulls_held = core_.pulls_held_.load(std::memory_order_relaxed);
+    counters.responders_dropped = core_.server_->counters().responders_dropped.load(std::memory_order_relaxed);
     counters.segments_dropped = core_.store_.log().segmentsDropped();
     return counters;
   }
