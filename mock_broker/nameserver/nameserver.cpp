@@ -25,9 +25,9 @@ Result<protocol::TopicConfigSerializeWrapper> readTopics(const protocol::Registe
   if (body.empty()) return protocol::TopicConfigSerializeWrapper{};
   // 5.x brokers with compressedRegister send zlib and say they did not: the first byte tells.
   const bool compressed = header.compressed || body.text().front() == kZlibFirstByte;
-  auto decoded = compressed
-                     ? protocol::RegisterBrokerBody::decodeCompressed(body.text(), sender_version, kRegistrationBytesMax)
-                     : protocol::RegisterBrokerBody::decode(body.text());
+  auto decoded =
+      compressed ? protocol::RegisterBrokerBody::decodeCompressed(body.text(), sender_version, kRegistrationBytesMax)
+                 : protocol::RegisterBrokerBody::decode(body.text());
   if (!decoded) return decoded.error();
   return std::move(decoded->topicConfigSerializeWrapper);
 }
@@ -82,9 +82,8 @@ void Nameserver::handle(remoting::Request request, remoting::Responder responder
     case RequestCode::QUERY_DATA_VERSION:
       return queryDataVersion(std::move(request), std::move(responder));
     default:
-      std::move(responder)
-          .answer(ResponseCode::REQUEST_CODE_NOT_SUPPORTED,
-                  " request type " + std::to_string(request.command.code) + " not supported");
+      std::move(responder).answer(ResponseCode::REQUEST_CODE_NOT_SUPPORTED,
+                                  " request type " + std::to_string(request.command.code) + " not supported");
   }
 }
 
@@ -107,21 +106,20 @@ void Nameserver::registerBroker(remoting::Request request, remoting::Responder r
                  .heartbeat_timeout_millis = header->heartbeatTimeoutMillis,
                  .enable_acting_master = header->enableActingMaster.value_or(false),
                  .topics = std::move(*topics)};
-  strand_.post(self(), [this, r = std::move(r), peer = std::move(request.peer),
-                        responder = std::move(responder)]() mutable {
-    if (closed_) return std::move(responder).discard(remoting::Discard::kStopping);
-    const auto answer = routes_.registerBroker(r, peer->id(), engine_->now());
-    if (!answer) return std::move(responder).answer(ResponseCode::SYSTEM_ERROR, "register broker failed");
-    if (peer->open()) {
-      broker_peers_[peer->id()] = peer;
-    } else {
-      routes_.onConnectionClosed(peer->id());  // its close event came first
-    }
-    std::move(responder)
-        .answer(ResponseCode::SUCCESS, {},
-                protocol::RegisterBrokerResponseHeader{.haServerAddr = answer->ha_server_addr,
-                                                       .masterAddr = answer->master_addr});
-  });
+  strand_.post(
+      self(), [this, r = std::move(r), peer = std::move(request.peer), responder = std::move(responder)]() mutable {
+        if (closed_) return std::move(responder).discard(remoting::Discard::kStopping);
+        const auto answer = routes_.registerBroker(r, peer->id(), engine_->now());
+        if (!answer) return std::move(responder).answer(ResponseCode::SYSTEM_ERROR, "register broker failed");
+        if (peer->open()) {
+          broker_peers_[peer->id()] = peer;
+        } else {
+          routes_.onConnectionClosed(peer->id());  // its close event came first
+        }
+        std::move(responder).answer(ResponseCode::SUCCESS, {},
+                                    protocol::RegisterBrokerResponseHeader{.haServerAddr = answer->ha_server_addr,
+                                                                           .masterAddr = answer->master_addr});
+      });
 }
 
 void Nameserver::unregisterBroker(remoting::Request request, remoting::Responder responder) {
@@ -143,12 +141,12 @@ void Nameserver::getRoute(remoting::Request request, remoting::Responder respond
     if (closed_) return std::move(responder).discard(remoting::Discard::kStopping);
     const auto route = routes_.route(topic);
     if (!route) {
-      return std::move(responder)
-          .answer(ResponseCode::TOPIC_NOT_EXIST, "No topic route info in name server for the topic: " + topic);
+      return std::move(responder).answer(ResponseCode::TOPIC_NOT_EXIST,
+                                         "No topic route info in name server for the topic: " + topic);
     }
     const auto dialect = standard ? protocol::JsonDialect::kStandard : protocol::JsonDialect::kFastjsonBareKeys;
-    std::move(responder)
-        .answer(ResponseCode::SUCCESS, {}, protocol::NoHeader{}, base::Slice::of(route->encode(dialect)));
+    std::move(responder).answer(ResponseCode::SUCCESS, {}, protocol::NoHeader{},
+                                base::Slice::of(route->encode(dialect)));
   });
 }
 

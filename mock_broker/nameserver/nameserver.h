@@ -16,12 +16,14 @@ namespace mqclient::nameserver {
 
 struct NameserverOptions {
   std::string address{"127.0.0.1:9876"};
-  base::Millis scan_interval{5'000};  ///< how often silent brokers are looked for; NamesrvConfig scanNotActiveBrokerInterval
+  base::Millis scan_interval{
+      5'000};  ///< how often silent brokers are looked for; NamesrvConfig scanNotActiveBrokerInterval
   remoting::RemotingServerOptions server{};
 };
 
 /// A nameserver: who serves which topic, told by the brokers themselves, forgotten when they fall silent. Serves codes
-/// 103, 104, 105 and 322; answers code 3 to others. Its tables are guarded by one strand; route bodies are encoded outside.
+/// 103, 104, 105 and 322; answers code 3 to others. Its tables are guarded by one strand; route bodies are encoded
+/// outside.
 class Nameserver final : public remoting::RequestHandler {
  public:
   static Result<base::Ref<Nameserver>> start(base::Ref<base::Engine> engine, base::Ref<remoting::Transport> transport,

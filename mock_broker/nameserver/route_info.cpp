@@ -40,8 +40,7 @@ std::optional<RegistrationAnswer> RouteInfo::registerBroker(const Registration& 
   group.addresses[r.broker_id] = r.broker_addr;
 
   const bool is_master = r.broker_id == 0;
-  const bool prime_slave =
-      !is_master && r.enable_acting_master && group.addresses.begin()->first == r.broker_id;
+  const bool prime_slave = !is_master && r.enable_acting_master && group.addresses.begin()->first == r.broker_id;
   const auto live = live_.find(address);
   const bool version_changed = live == live_.end() || !(live->second.data_version == r.topics.dataVersion);
   if (is_master || prime_slave) {
@@ -52,13 +51,14 @@ std::optional<RegistrationAnswer> RouteInfo::registerBroker(const Registration& 
     }
   }
 
-  live_[address] = Live{.last_update = now,
-                        .timeout = r.heartbeat_timeout_millis ? base::Millis(*r.heartbeat_timeout_millis) : kBrokerExpiry,
-                        .data_version = r.topics.dataVersion,
-                        .connection = connection,
-                        .broker_name = r.broker_name,
-                        .broker_id = r.broker_id,
-                        .ha_server_addr = r.ha_server_addr};
+  live_[address] =
+      Live{.last_update = now,
+           .timeout = r.heartbeat_timeout_millis ? base::Millis(*r.heartbeat_timeout_millis) : kBrokerExpiry,
+           .data_version = r.topics.dataVersion,
+           .connection = connection,
+           .broker_name = r.broker_name,
+           .broker_id = r.broker_id,
+           .ha_server_addr = r.ha_server_addr};
 
   RegistrationAnswer answer;
   if (!is_master) {

@@ -31,8 +31,8 @@ struct RegistrationAnswer {
   std::string ha_server_addr;  ///< the master's
 };
 
-/// The nameserver's tables and the rules that change them: pure, no clock, no connection. Nameservers never talk to each
-/// other; nothing here survives a restart, brokers register again within 30 s.
+/// The nameserver's tables and the rules that change them: pure, no clock, no connection. Nameservers never talk to
+/// each other; nothing here survives a restart, brokers register again within 30 s.
 ///
 /// Guarded by the nameserver's strand.
 /// Source   RouteInfoManager.java, RocketMQ 5.x.
@@ -43,7 +43,8 @@ class RouteInfo {
 
   /// Takes a registration in. `connection` is what onConnectionClosed will name. Nullopt: refused (a broker id that is
   /// new must register its whole table before it may register a single topic).
-  std::optional<RegistrationAnswer> registerBroker(const Registration& r, std::uint64_t connection, base::SteadyTime now);
+  std::optional<RegistrationAnswer> registerBroker(const Registration& r, std::uint64_t connection,
+                                                   base::SteadyTime now);
   void unregisterBroker(const std::string& cluster_name, const std::string& broker_addr, const std::string& broker_name,
                         std::int64_t broker_id);
   /// Any sign of life (322): the registration's clock starts anew. False: this broker is not registered.
@@ -79,8 +80,8 @@ class RouteInfo {
   void putQueueData(const Registration& r, const protocol::TopicConfig& config, bool prime_slave);
 
   std::map<std::string, std::map<std::string, protocol::QueueData>> topics_;  // topic -> broker name -> queues
-  std::map<std::string, Group> groups_;                                      // broker name -> replica group
-  std::map<std::string, std::set<std::string>> clusters_;                    // cluster -> broker names
+  std::map<std::string, Group> groups_;                                       // broker name -> replica group
+  std::map<std::string, std::set<std::string>> clusters_;                     // cluster -> broker names
   std::map<Address, Live> live_;
 };
 

@@ -8,6 +8,7 @@
 #include "client/instance_parts.h"
 #include "mqclient/codes.h"
 #include "protocol/body/heartbeat.h"
+#include "protocol/headers/client.h"
 
 namespace mqclient::client {
 
@@ -30,8 +31,10 @@ class MQClientInstance::Inbound final : public remoting::RequestHandler {
   void handle(remoting::Request request, remoting::Responder responder) noexcept override {
     if (request.command.requestCode() == RequestCode::NOTIFY_CONSUMER_IDS_CHANGED) {
       std::move(responder).discard(remoting::Discard::kOneway);
+      const auto header = protocol::decodeHeader<protocol::NotifyConsumerIdsChangedRequestHeader>(request.command.ext);
       MQClientInstance* const me = instance_.get();
-      return me->strand_.post(instance_, [me] { me->onConsumerIdsChanged(); });
+      return me->strand_.post(
+          instance_, [me, group = header ? header->consumerGroup : std::string()] { me->onConsumerIdsChanged(group); });
     }
     // Silence would leave an administrator's tool waiting.
     std::move(responder).answer(ResponseCode::REQUEST_CODE_NOT_SUPPORTED,
@@ -202,12 +205,13 @@ Result<void> MQClientInstance::registerConsumer(base::Ref<ConsumerHooks> hooks) 
   return {};
 }
 
-void MQClientInstance::registerProducer(const std::string& group) {
+Result<void> MQClientInstance::registerProducer(const std::string& group) {
   {
     base::MutexLock lock(groups_mutex_);
     ++producers_[group];
   }
   heartbeatNow({});
+  return {};
 }
 
 void MQClientInstance::unregisterConsumer(std::string group, base::SteadyTime deadline, base::Completion<void> done) {
@@ -248,9 +252,11 @@ std::vector<base::Ref<ConsumerHooks>> MQClientInstance::consumerHooks() const {
   return hooks;
 }
 
-void MQClientInstance::onConsumerIdsChanged() {
+void MQClientInstance::onConsumerIdsChanged(const std::string& group) {
   if (state_ != State::kRunning) return;
-  for (const base::Ref<ConsumerHooks>& consumer : consumerHooks()) consumer->onConsumerIdsChanged();
+  for (const base::Ref<ConsumerHooks>& consumer : consumerHooks()) {
+    if (group.empty() || consumer->group() == group) consumer->onConsumerIdsChanged();
+  }
 }
 
 // ---- closing

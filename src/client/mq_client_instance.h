@@ -151,7 +151,7 @@ class MQClientInstance final : public base::Object {
   // ---- groups
   /// kInvalidArgument: a consumer of the group is on this instance already. Heartbeats follow at once.
   Result<void> registerConsumer(base::Ref<ConsumerHooks> hooks);
-  void registerProducer(const std::string& group);
+  Result<void> registerProducer(const std::string& group);
   /// Forgets the group, then tells every broker (35); completes when all have answered or `deadline` has passed.
   /// Without any error: a broker that cannot be told finds out by itself.
   void unregisterConsumer(std::string group, base::SteadyTime deadline, base::Completion<void> done);
@@ -207,7 +207,7 @@ class MQClientInstance final : public base::Object {
   void armHeartbeat();
   void onConnected(const std::string& address);
   void onDisconnected(const std::string& address, const Error& why);
-  void onConsumerIdsChanged();
+  void onConsumerIdsChanged(const std::string& group);  // empty: all of them
   std::vector<base::Ref<ConsumerHooks>> consumerHooks() const;
   void unregister(std::string producer_group, std::string consumer_group, base::SteadyTime deadline,
                   base::Completion<void> done);
