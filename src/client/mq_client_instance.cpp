@@ -205,13 +205,12 @@ Result<void> MQClientInstance::registerConsumer(base::Ref<ConsumerHooks> hooks) 
   return {};
 }
 
-Result<void> MQClientInstance::registerProducer(const std::string& group) {
+void MQClientInstance::registerProducer(const std::string& group) {
   {
     base::MutexLock lock(groups_mutex_);
     ++producers_[group];
   }
   heartbeatNow({});
-  return {};
 }
 
 void MQClientInstance::unregisterConsumer(std::string group, base::SteadyTime deadline, base::Completion<void> done) {

@@ -151,7 +151,7 @@ class MQClientInstance final : public base::Object {
   // ---- groups
   /// kInvalidArgument: a consumer of the group is on this instance already. Heartbeats follow at once.
   Result<void> registerConsumer(base::Ref<ConsumerHooks> hooks);
-  Result<void> registerProducer(const std::string& group);
+  void registerProducer(const std::string& group);
   /// Forgets the group, then tells every broker (35); completes when all have answered or `deadline` has passed.
   /// Without any error: a broker that cannot be told finds out by itself.
   void unregisterConsumer(std::string group, base::SteadyTime deadline, base::Completion<void> done);
