@@ -16,7 +16,9 @@ import tempfile
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 ROW = re.compile(r"^\| ((?:[DRQL]|\d-|C-)\d+) \|")
 # `tests/store/record_test.cpp`, `samples/01_quickstart`: what a row names as its proof.
-PATH = re.compile(r"`((?:tests|samples|benchmarks|src|docs|cmake|mock_broker|tools|include)/[^`\s:]*)")
+# `tests/store/log_test.cpp:Name` names a test (or suite) that must stand in the file.
+PATH = re.compile(r"`((?:tests|samples|benchmarks|src|docs|cmake|mock_broker|tools|include)/[^`\s:]*)(?::(\w+))?`")
+OTHER_ROW = re.compile(r"^(?:as )?(?:[DRQL]|\d-|C-)\d+")
 README_PROGRAM = "tests/consumer_project_find_package/main.cpp"
 
 
@@ -38,9 +40,16 @@ def check_rows(root, path, text):
         seen.add(name)
         proof = line.rstrip().rstrip("|").rsplit("|", 1)[1].strip()
         paths = PATH.findall(proof)
-        findings += [f"{path}: row {name} names {p}, which is not there" for p in paths
-                     if not os.path.exists(os.path.join(root, p.rstrip("/")))]
-        if not paths and "not yet" not in proof and not LINK.search(proof) and "`./dev " not in proof:
+        for proof_path, test in paths:
+            full = os.path.join(root, proof_path.rstrip("/"))
+            if not os.path.exists(full):
+                findings.append(f"{path}: row {name} names {proof_path}, which is not there")
+            elif test:
+                with open(full, encoding="utf-8") as source:
+                    if not re.search(rf"\b{test}\b", source.read()):
+                        findings.append(f"{path}: row {name} names {test}, which is not in {proof_path}")
+        if not paths and "not yet" not in proof and not LINK.search(proof) and "`./dev " not in proof \
+                and not OTHER_ROW.match(proof):
             findings.append(f"{path}: row {name} names no proof and does not say 'not yet'")
     return findings
 
@@ -75,9 +84,11 @@ def self_test():
                 out.write(text)
         write(README_PROGRAM, "// comment\nint main() {}\n")
         write("README.md", "[gone](docs/gone.md) [there](docs/promises.md#x)\n```cpp\nint main() { }\n```\n")
-        write("docs/promises.md", "| R1 | a | b | not yet |\n| R1 | a | b | `tests/x_test.cpp` |\n| R2 | a | b | surely |\n")
+        write("docs/promises.md", "| R1 | a | b | not yet |\n| R1 | a | b | `tests/x_test.cpp` |\n| R2 | a | b | surely |\n"
+              "| R3 | a | b | `tests/there_test.cpp:Gone` |\n| R4 | a | b | `tests/there_test.cpp:Here` |\n")
+        write("tests/there_test.cpp", "TEST(Suite, Here) {}\n")
         found = check(root, ["README.md", "docs/promises.md"])
-    wanted = ["docs/gone.md", "its program", "stands twice", "tests/x_test.cpp", "names no proof"]
+    wanted = ["docs/gone.md", "its program", "stands twice", "tests/x_test.cpp", "names no proof", "names Gone"]
     right = len(found) == len(wanted) and all(any(w in f for f in found) for w in wanted)
     print("self-test: right" if right else f"self-test: WRONG: {found}")
     return 0 if right else 1
