@@ -70,25 +70,23 @@ TEST(ThreadedEngine, ItsThreadsBlockEverySignal) {
 
 TEST(ThreadedEngine, SubmittedStrandsRunOnReactorsAndNoWakeIsLost) {
   constexpr int kRounds = 20'000;
-  auto engine = threadedEngine();
-  auto owner = makeRef<Owner>(engine);
   std::atomic<int> wrong{0};
   std::atomic<int> seen{0};
+  auto engine = threadedEngine();
+  struct Outside final : Task {
+    Outside(std::atomic<int>& w, std::atomic<int>& s) : wrong(w), seen(s) {}
+    Next run() noexcept override {
+      if (Activation::ofThisThread().role() != Role::kReactor) ++wrong;
+      std::atomic<int>& counter = seen;  // once raised, the task is submitted again
+      counter.fetch_add(1);
+      counter.notify_one();
+      return Next::kDone;
+    }
+    std::atomic<int>& wrong;
+    std::atomic<int>& seen;
+  } task(wrong, seen);
   // One at a time, so that a reactor is going to sleep at about each of them: a lost wake would end the test here.
   for (int i = 1; i <= kRounds; ++i) {
-    struct Outside final : Task {
-      Next run() noexcept override {
-        if (Activation::ofThisThread().role() != Role::kReactor) ++*wrong;
-        seen->fetch_add(1);
-        seen->notify_one();
-        return Next::kDone;
-      }
-      std::atomic<int>* wrong;
-      std::atomic<int>* seen;
-    };
-    static Outside task;
-    task.wrong = &wrong;
-    task.seen = &seen;
     engine->submit(Runnable(task));
     for (int now = seen.load(); now < i; now = seen.load()) seen.wait(now);
   }

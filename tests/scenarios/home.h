@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct HomeKind {
   std::string name;
   std::unique_ptr<Home> (*make)();
 };
+inline void PrintTo(const HomeKind& kind, std::ostream* out) {
+  *out << kind.name;
+}
 std::vector<HomeKind> allHomes();
 inline std::string nameOf(const HomeKind& kind) {
   return kind.name;

@@ -278,12 +278,12 @@ TEST_P(Scenario, WhatTheBrokerWouldRefuseIsRefusedWithAReason) {
     const auto sent = producer.send(m);
     return sent ? ErrorCode::kInternal : sent.error().code();
   };
-  EXPECT_EQ(code(Message("bad topic!", "x")), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(code(Message("", "x")), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(code(Message(std::string(128, 't'), "x")), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code(Message("bad topic!", "x")), ErrorCode::kMessageIllegal);
+  EXPECT_EQ(code(Message("", "x")), ErrorCode::kMessageIllegal);
+  EXPECT_EQ(code(Message(std::string(128, 't'), "x")), ErrorCode::kMessageIllegal);
   EXPECT_EQ(code(Message("t", "")), ErrorCode::kMessageIllegal);
   EXPECT_EQ(code(Message("t", std::string((4u << 20) + 1, 'x'))), ErrorCode::kMessageIllegal);
-  EXPECT_EQ(code(Message("SCHEDULE_TOPIC_XXXX", "x")), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code(Message("SCHEDULE_TOPIC_XXXX", "x")), ErrorCode::kMessageIllegal);
 }
 
 TEST_P(Scenario, ABodyKeepsEveryByte) {
