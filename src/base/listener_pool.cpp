@@ -9,9 +9,6 @@ namespace mqclient::base {
 
 namespace {
 
-// How long one idle thread looks for work before it sleeps; docs/decisions/0001-strand-and-output.md has the figures.
-constexpr std::int64_t kSpinNanos = 20'000;
-
 std::int64_t processCpuNanos() noexcept {
   timespec t;
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
@@ -115,7 +112,7 @@ class ListenerPool::Group final : public ListenerGroup {
 };
 
 ListenerPool::ListenerPool(Engine& home, Supervisor& supervisor)
-    : home_(home), supervisor_(supervisor), cores_(usableCores()), spin_nanos_(cores_ > 1 ? kSpinNanos : 0) {
+    : home_(home), supervisor_(supervisor), cores_(usableCores()) {
   cpu_.reserve(kCpuSamples);
 }
 
@@ -258,13 +255,7 @@ bool ListenerPool::idle(Worker& self) noexcept {
     self.idle = true;
     idle_ = &self;
   }
-  const bool spins = spin_nanos_ > 0 && !spinning_.exchange(true, std::memory_order_relaxed);
-  bool woken = self.parker.park(spins ? 0 : steadyNanos() + kIdleNanos, spins ? spin_nanos_ : 0);
-  if (spins) {
-    spinning_.store(false, std::memory_order_relaxed);
-    if (!woken) woken = self.parker.park(steadyNanos() + kIdleNanos);
-  }
-  if (woken) return true;
+  if (self.parker.park(steadyNanos() + kIdleNanos)) return true;
   {
     MutexLock lock(mutex_);
     if (self.idle) {

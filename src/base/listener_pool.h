@@ -86,9 +86,7 @@ class ListenerPool final : public Object {
   Engine& home_;
   Supervisor& supervisor_;  // valid until closed_
   const int cores_;
-  const std::int64_t spin_nanos_;
   std::atomic<int> turns_waiting_{0};  // groups in the list, for threads that ask without the lock
-  std::atomic<bool> spinning_{false};  // one idle thread at a time looks before it sleeps
 
   mutable Mutex mutex_;
   Group* first_ MQ_GUARDED_BY(mutex_) = nullptr;  // turn list, each with a share

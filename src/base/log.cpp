@@ -43,6 +43,7 @@ struct Log::Impl {
   std::uint64_t dropped MQ_GUARDED_BY(mutex) = 0;
   bool draining MQ_GUARDED_BY(mutex) = false;  // the one job is queued or runs
   std::unordered_map<std::string, Limit> limits MQ_GUARDED_BY(mutex);
+  std::vector<UniqueFunction<void()>> when_quiet MQ_GUARDED_BY(mutex);
   std::unique_ptr<Drain> drain;
 };
 
@@ -82,21 +83,28 @@ void Log::Impl::Drain::run() noexcept {
     } catch (...) {  // a hook that throws has said what it could; the next line may do better
     }
   }
+  std::vector<UniqueFunction<void()>> when_quiet;
+  bool more = false;
   {
     MutexLock lock(impl.mutex);
-    if (impl.ring.empty()) {
+    more = !impl.ring.empty();
+    if (!more) {
       impl.draining = false;
-      return;
+      when_quiet.swap(impl.when_quiet);
     }
   }
-  alive = Ref<Object>(&log);
-  impl.group->submit(*this);
+  if (more) {
+    alive = Ref<Object>(&log);
+    return impl.group->submit(*this);
+  }
+  for (auto& quiet : when_quiet) quiet();
 }
 
 void Log::write(LogLevel level, std::string_view component, std::string line) noexcept {
   if (!enabled(level)) return;
   {
     MutexLock lock(impl_->mutex);
+    if (closed_.load(std::memory_order_relaxed)) return;  // close() has the same lock: nothing comes after it
     if (impl_->ring.size() >= kRingLines) {
       ++impl_->dropped;
       return;
@@ -111,6 +119,15 @@ void Log::write(LogLevel level, std::string_view component, std::string line) no
   }
   impl_->drain->alive = Ref<Object>(this);
   impl_->group->submit(*impl_->drain);
+}
+
+void Log::close(UniqueFunction<void()> quiet) noexcept {
+  if (impl_) {
+    MutexLock lock(impl_->mutex);
+    closed_.store(true, std::memory_order_relaxed);
+    if (impl_->draining) return impl_->when_quiet.push_back(std::move(quiet));
+  }
+  quiet();
 }
 
 void Log::writeLimited(LogLevel level, std::string_view component, const std::string& key, Millis period,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -20,7 +21,12 @@ class Log : public Object {
   static Ref<Log> make(Engine& engine, LogLevel level, LogHook hook);
   static Ref<Log> silent();
 
-  bool enabled(LogLevel level) const noexcept { return static_cast<bool>(hook_) && level <= level_; }
+  bool enabled(LogLevel level) const noexcept {
+    return static_cast<bool>(hook_) && level <= level_ && !closed_.load(std::memory_order_relaxed);
+  }
+  /// Nothing is written any more. `quiet` runs, once, when the hook has heard what was written before and will not be
+  /// called again: what it captured may then go. At once without a hook; else on the hook's thread or the caller's.
+  void close(UniqueFunction<void()> quiet) noexcept;
   void write(LogLevel level, std::string_view component, std::string line) noexcept;
   /// At most one line per `key` and `period` (engine time); the next one says how many were left out.
   void writeLimited(LogLevel level, std::string_view component, const std::string& key, Millis period,
@@ -33,6 +39,7 @@ class Log : public Object {
   Log(LogLevel level, LogHook hook);
   LogLevel level_;
   LogHook hook_;
+  std::atomic<bool> closed_{false};
   Impl* impl_ = nullptr;
 };
 

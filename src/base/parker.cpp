@@ -12,15 +12,6 @@ namespace mqclient::base {
 namespace {
 
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
-constexpr int kPausesPerLook = 16;  // reading the clock costs about as much as this many pauses
-
-void pauseCpu() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
 
 }  // namespace
 
@@ -48,13 +39,7 @@ void wakeSleeper(const std::atomic<std::uint32_t>& word) noexcept {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
-bool Parker::park(std::int64_t deadline, std::int64_t spin_nanos) noexcept {
-  if (spin_nanos > 0 && state_.load(std::memory_order_relaxed) == kEmpty) {
-    const std::int64_t give_up = steadyNanos() + spin_nanos;
-    do {
-      for (int i = 0; i < kPausesPerLook && state_.load(std::memory_order_relaxed) == kEmpty; ++i) pauseCpu();
-    } while (state_.load(std::memory_order_relaxed) == kEmpty && steadyNanos() < give_up);
-  }
+bool Parker::park(std::int64_t deadline) noexcept {
   std::uint32_t seen = kEmpty;
   if (state_.compare_exchange_strong(seen, kParked, std::memory_order_acq_rel, std::memory_order_acquire)) {
     while (state_.load(std::memory_order_acquire) == kParked) {

@@ -22,9 +22,8 @@ void wakeSleeper(const std::atomic<std::uint32_t>& word) noexcept;
 /// Later    a reactor with sockets sleeps in its poller instead; then its wake() writes to an eventfd, here.
 class Parker {
  public:
-  /// True: woken; false: the deadline passed. Looks for `spin_nanos` before it sleeps, so that a wake that comes at
-  /// once costs no system call and no scheduling on either side.
-  bool park(std::int64_t deadline, std::int64_t spin_nanos = 0) noexcept;
+  /// True: woken; false: the deadline passed.
+  bool park(std::int64_t deadline) noexcept;
   void wake() noexcept;
 
  private:
