@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/instance_parts.h"
 #include "client/mq_client_instance.h"
 #include "protocol/body/route.h"
 #include "protocol/names.h"
@@ -71,21 +72,56 @@ Health MQClientInstance::health() const {
 
 void MQClientInstance::event(EventKind kind, std::string subject, std::string text) {
   if (!options_.onEvent) return;
-  if (events_waiting_.fetch_add(1, std::memory_order_relaxed) >= kEventsWaitingMax) {
-    events_waiting_.fetch_sub(1, std::memory_order_relaxed);
+  bool full = false;
+  {
+    base::MutexLock lock(hooks_mutex_);
+    if (hooks_closed_) return;
+    full = events_waiting_ >= kEventsWaitingMax;
+    if (!full) ++events_waiting_;
+  }
+  if (full) {
     log_->writeLimited(LogLevel::kWarn, "event", "events dropped", base::Millis(30'000),
                        "onEvent is too slow: events are dropped");
     return;
   }
   engine_->callbacks().submit(base::Ref<base::Object>(this),
                               [this, told = ClientEvent{kind, std::move(subject), std::move(text)}] {
-                                events_waiting_.fetch_sub(1, std::memory_order_relaxed);
+                                const InsideHook inside(*this);
                                 try {
                                   options_.onEvent(told);
                                 } catch (...) {
                                   detail::reportUserException(std::current_exception());
                                 }
+                                eventEnded();
                               });
+}
+
+void MQClientInstance::eventEnded() {
+  base::Completion<void> ended;
+  {
+    base::MutexLock lock(hooks_mutex_);
+    if (--events_waiting_ == 0) ended = std::move(events_ended_);
+  }
+  if (ended) std::move(ended)(Result<void>());
+}
+
+void MQClientInstance::closeHooks(base::Completion<void> done) {
+  auto events_ended = base::Completion<void>::of(
+      [me = base::Ref<MQClientInstance>(this), done = std::move(done)](Result<void>&&) mutable {
+        me->log_->close([done = std::move(done)]() mutable {
+          if (done) std::move(done)(Result<void>());
+        });
+      });
+  {
+    base::MutexLock lock(hooks_mutex_);
+    hooks_closed_ = true;
+    if (events_waiting_ > 0) events_ended_ = std::move(events_ended);
+  }
+  if (events_ended) std::move(events_ended)(Result<void>());
+}
+
+bool MQClientInstance::insideHook() const noexcept {
+  return InsideHook::of() == this;
 }
 
 }  // namespace mqclient::client

@@ -4,12 +4,30 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/completion.h"
 #include "base/timer.h"
 #include "client/mq_client_instance.h"
 
 namespace mqclient::client {
+
+/// Marks a thread while it runs a hook of the user's for an instance.
+class InsideHook {
+ public:
+  explicit InsideHook(const MQClientInstance& instance) noexcept : before_(std::exchange(current(), &instance)) {}
+  ~InsideHook() { current() = before_; }
+  InsideHook(const InsideHook&) = delete;
+  InsideHook& operator=(const InsideHook&) = delete;
+  static const MQClientInstance* of() noexcept { return current(); }
+
+ private:
+  static const MQClientInstance*& current() noexcept {
+    thread_local const MQClientInstance* instance = nullptr;
+    return instance;
+  }
+  const MQClientInstance* before_;
+};
 
 /// One asker of a route that is being fetched. Everything on the instance's strand.
 class MQClientInstance::FetchWaiter final : public base::Object {

@@ -75,8 +75,18 @@ std::string clientIdOf(const ClientOptions& options, base::Engine& engine) {
   return id;
 }
 
+/// The user's log hook, which tells the thread that it runs for this instance. Empty without one.
+base::LogHook hookOf(const base::LogHook& hook, const MQClientInstance* instance) {
+  if (!hook) return nullptr;
+  return [hook, instance](LogLevel level, std::string_view component, std::string_view line) {
+    const InsideHook inside(*instance);
+    hook(level, component, line);
+  };
+}
+
+/// Clients with hooks of their own share nothing: a hook must not be called after its client has ended.
 std::string sharingKey(const ClientOptions& options, const Home& home) {
-  if (options.instanceName.empty()) return {};
+  if (options.instanceName.empty() || options.log || options.onEvent) return {};
   std::string key = std::to_string(reinterpret_cast<std::uintptr_t>(home.engine.get())) + "|" + home.identity;
   for (const std::string& nameserver : home.nameservers) key += "|" + nameserver;
   return key + "|" + options.instanceName + "|" + options.unitName;
@@ -129,7 +139,7 @@ MQClientInstance::MQClientInstance(const ClientOptions& options, Home home, std:
       home_(std::move(home)),
       engine_(home_.engine),
       client_id_(std::move(client_id)),
-      log_(base::Log::make(*engine_, options_.logLevel, options_.log)),
+      log_(base::Log::make(*engine_, options_.logLevel, hookOf(options_.log, this))),
       strand_(*engine_),
       remoting_(remoting::RemotingClient::make(engine_, home_.transport, log_)),
       faults_(options_.sendLatencyEnable ? route::FaultStrategy::Avoid::kOn : route::FaultStrategy::Avoid::kOff),
@@ -275,7 +285,8 @@ void MQClientInstance::closeOnStrand(base::Completion<void> done) {
     gone.swap(consumers_);
     producers_.clear();
   }
-  remoting_->close(std::move(done));
+  remoting_->close(base::Completion<void>::of([me = base::Ref<MQClientInstance>(this), done = std::move(done)](
+                                                  Result<void>&&) mutable { me->closeHooks(std::move(done)); }));
 }
 
 }  // namespace mqclient::client

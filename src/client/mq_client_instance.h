@@ -168,6 +168,8 @@ class MQClientInstance final : public base::Object {
   Health health() const;
   /// Tells the user's onEvent on a callback thread; nothing without one.
   void event(EventKind kind, std::string subject, std::string text);
+  /// True on a thread that runs the user's log hook or onEvent of this instance now: closing must not wait there.
+  bool insideHook() const noexcept;
   std::size_t watchedTopics() const;  ///< for tests
 
  private:
@@ -185,6 +187,9 @@ class MQClientInstance final : public base::Object {
   void start();
   void giveBack(base::Completion<void> done);
   void closeOnStrand(base::Completion<void> done);
+  /// No hook of the user's is called any more; completes when none runs. What they captured may then go.
+  void closeHooks(base::Completion<void> done);
+  void eventEnded();
   static Error closedError();
   struct Fetch;
   static void settle(Fetch& fetch, const Result<RoutePtr>& result);
@@ -236,7 +241,10 @@ class MQClientInstance final : public base::Object {
   route::FaultStrategy faults_;
   base::Snapshot<BrokerAddrs> brokers_;  // written on the strand; never null
   std::atomic<std::size_t> watched_{0};
-  std::atomic<std::size_t> events_waiting_{0};
+  base::Mutex hooks_mutex_;
+  std::size_t events_waiting_ MQ_GUARDED_BY(hooks_mutex_) = 0;
+  bool hooks_closed_ MQ_GUARDED_BY(hooks_mutex_) = false;
+  base::Completion<void> events_ended_ MQ_GUARDED_BY(hooks_mutex_);
 
   mutable base::Mutex groups_mutex_;
   std::map<std::string, base::Ref<ConsumerHooks>> consumers_ MQ_GUARDED_BY(groups_mutex_);

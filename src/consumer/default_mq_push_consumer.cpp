@@ -47,7 +47,8 @@ struct DefaultMQPushConsumer::Impl {
   void end() const {
     consumer::ConsumerContext& context = core->context();
     Future<CloseReport> ending = close(kCloseInDestructor);
-    if (context.insideListener() || !base::Activation::ofThisThread().mayAwait()) return std::move(ending).detach();
+    const bool inside = context.insideListener() || context.instance->insideHook();
+    if (inside || !base::Activation::ofThisThread().mayAwait()) return std::move(ending).detach();
     (void)std::move(ending).get();
     while (!context.listener_gone->settled()) {
       if (context.engine().waitFor(*context.listener_gone, context.engine().now() + kStillWaiting)) break;
@@ -139,7 +140,7 @@ RebalanceReport DefaultMQPushConsumer::explain(std::string_view topic) const {
   return impl_ ? impl_->core->explain(topic) : RebalanceReport{};
 }
 bool DefaultMQPushConsumer::insideOwnCallback() const noexcept {
-  return impl_ && impl_->core->context().insideListener();
+  return impl_ && (impl_->core->context().insideListener() || impl_->core->instance().insideHook());
 }
 
 }  // namespace v1

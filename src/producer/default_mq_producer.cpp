@@ -59,7 +59,7 @@ struct DefaultMQProducer::Impl {
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
     Future<CloseReport> ending = close(kCloseInDestructor);
-    if (base::Activation::ofThisThread().mayAwait()) {
+    if (base::Activation::ofThisThread().mayAwait() && !core->instance().insideHook()) {
       (void)std::move(ending).get();
     } else {
       std::move(ending).detach();
@@ -141,7 +141,9 @@ Future<std::vector<MessageQueue>> DefaultMQProducer::doFetchPublishMessageQueues
   return impl_->core->fetchPublishMessageQueues(std::move(topic));
 }
 bool DefaultMQProducer::insideOwnCallback() const noexcept {
-  return false;  // what close() waits for are answers, and those need no callback thread
+  // What close() waits for are answers, which need no callback thread, and our hooks, which must not wait for
+  // themselves.
+  return impl_ && impl_->core->instance().insideHook();
 }
 
 // ---- selectors
