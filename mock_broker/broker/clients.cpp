@@ -1,7 +1,7 @@
 // Who is connected and who must hear of it. ClientManageProcessor.java, ConsumerManager.java
 #include <utility>
 
-#include "mock_broker/broker/core.h"
+#include "mock_broker/broker/pull.h"
 #include "protocol/body/client.h"
 #include "protocol/names.h"
 #include "protocol/subscription.h"
@@ -124,7 +124,8 @@ void BrokerCore::onPeerClosed(remoting::Peer& peer) noexcept {
 }
 
 void BrokerCore::peerClosed(std::uint64_t peer_id) {
-  dropHolds(peer_id);
+  holds_.forgetPeer(peer_id);
+  dropHolds(holds_.ofPeer(peer_id), remoting::Discard::kPeerGone);
   for (const std::string& group : clients_.removePeer(peer_id)) {
     const auto* config = groups_.findExisting(group);
     if (!config || config->notifyConsumerIdsChangedEnable) notifyConsumerIdsChanged(group);

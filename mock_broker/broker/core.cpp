@@ -120,10 +120,7 @@ void BrokerCore::stop(base::Completion<void> done) {
 void BrokerCore::beginStop() {
   stopping_ = true;
   scan_timer_.cancel();
-  for (const auto& pull : holds_.all()) {
-    releaseHold(*pull);
-    std::move(pull->responder).discard(remoting::Discard::kStopping);
-  }
+  dropHolds(holds_.all(), remoting::Discard::kStopping);
   // What is appended before the log closes is answered before the connections do.
   const auto part = [this] {
     ++parts_to_stop_;

@@ -116,7 +116,9 @@ class BrokerCore final : public remoting::RequestHandler {
   void beginPull(PullRequest& pull);
   void holdPull(PullRequest& pull);
   void releaseHold(PullRequest& pull);
-  void dropHolds(std::uint64_t peer_id);
+  void dropHolds(std::vector<base::Ref<PullRequest>> pulls, remoting::Discard why);
+  template <class Each>
+  void inSteps(std::vector<base::Ref<PullRequest>> pulls, Each each);
 
   // ---- topics.cpp
   std::optional<Refusal> putTopic(TopicConfig config);  // tables

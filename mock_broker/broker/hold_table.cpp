@@ -30,7 +30,6 @@ void HoldTable::remove(PullRequest& pull) {
   of_peer->second[pull.peer_index] = of_peer->second.back();
   of_peer->second[pull.peer_index]->peer_index = pull.peer_index;
   of_peer->second.pop_back();
-  if (of_peer->second.empty() && !pull.peer->open()) by_peer_.erase(of_peer);
   auto& of_queue = by_queue_[pull.queue.get()];
   base::Ref<PullRequest> mine = std::move(of_queue[pull.queue_index]);  // dies last
   const std::size_t index = pull.queue_index;
@@ -52,6 +51,11 @@ std::vector<base::Ref<PullRequest>> HoldTable::ofPeer(std::uint64_t peer_id) con
     for (PullRequest* pull : found->second) pulls.emplace_back(pull);
   }
   return pulls;
+}
+
+void HoldTable::forgetPeer(std::uint64_t peer_id) {
+  const auto found = by_peer_.find(peer_id);
+  if (found != by_peer_.end() && found->second.empty()) by_peer_.erase(found);
 }
 
 std::vector<base::Ref<PullRequest>> HoldTable::all() const {

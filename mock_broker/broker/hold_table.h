@@ -27,8 +27,8 @@ class HoldTable {
   std::vector<base::Ref<PullRequest>> ofQueue(const store::ConsumeQueue& queue) const;
   std::vector<base::Ref<PullRequest>> ofPeer(std::uint64_t peer_id) const;
   std::vector<base::Ref<PullRequest>> all() const;
-  /// The connection is closed and has no holds any more.
-  void forgetPeer(std::uint64_t peer_id) { by_peer_.erase(peer_id); }
+  /// The connection is closed: its entry goes if it has no holds any more.
+  void forgetPeer(std::uint64_t peer_id);
   std::size_t size() const noexcept { return size_; }
 
  private:

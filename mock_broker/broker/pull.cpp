@@ -235,6 +235,18 @@ void BrokerCore::releaseHold(PullRequest& pull) {
   pull.expiry.cancel();
 }
 
+template <class Each>
+void BrokerCore::inSteps(std::vector<base::Ref<PullRequest>> pulls, Each each) {
+  auto step = [each = std::move(each), pulls = std::move(pulls), next = std::size_t{0}]() mutable {
+    for (std::size_t n = 0; n < kWakeStep && next < pulls.size(); ++n) {
+      const base::Ref<PullRequest> pull = std::move(pulls[next++]);  // let go of one by one, not all in the last step
+      each(*pull);
+    }
+    return next < pulls.size() ? base::Next::kAgain : base::Next::kDone;
+  };
+  if (step() == base::Next::kAgain) inTables(std::move(step));
+}
+
 void BrokerCore::wake(std::vector<base::Ref<store::ConsumeQueue>> arrivals) {
   std::vector<base::Ref<PullRequest>> held;
   for (const auto& queue : arrivals) {
@@ -246,22 +258,16 @@ void BrokerCore::wake(std::vector<base::Ref<store::ConsumeQueue>> arrivals) {
     releaseHold(pull);
     beginPull(pull);
   };
-  if (held.size() <= kWakeStep) {
-    for (const auto& pull : held) look(*pull);
-    return;
-  }
-  inTables([held = std::move(held), next = std::size_t{0}, look]() mutable {
-    for (std::size_t n = 0; n < kWakeStep && next < held.size(); ++n) look(*held[next++]);
-    return next < held.size() ? base::Next::kAgain : base::Next::kDone;
-  });
+  inSteps(std::move(held), look);
 }
 
-void BrokerCore::dropHolds(std::uint64_t peer_id) {
-  for (const auto& pull : holds_.ofPeer(peer_id)) {
-    releaseHold(*pull);
-    std::move(pull->responder).discard(remoting::Discard::kPeerGone);
-  }
-  holds_.forgetPeer(peer_id);
+void BrokerCore::dropHolds(std::vector<base::Ref<PullRequest>> pulls, remoting::Discard why) {
+  inSteps(std::move(pulls), [this, why](PullRequest& pull) {
+    if (!pull.held) return;
+    releaseHold(pull);
+    std::move(pull.responder).discard(why);
+    if (why == remoting::Discard::kPeerGone) holds_.forgetPeer(pull.peer->id());
+  });
 }
 
 }  // namespace mqclient::broker
