@@ -68,7 +68,6 @@ Ref<Log> Log::silent() {
 
 void Log::Impl::Drain::run() noexcept {
   Impl& impl = *log.impl_;
-  const Ref<Log> keep(&log);
   std::vector<Line> lines;
   {
     MutexLock lock(impl.mutex);
@@ -83,21 +82,21 @@ void Log::Impl::Drain::run() noexcept {
     } catch (...) {  // a hook that throws has said what it could; the next line may do better
     }
   }
-  std::vector<UniqueFunction<void()>> when_quiet;
+  std::vector<UniqueFunction<void()>> tell;
   bool more = false;
   {
     MutexLock lock(impl.mutex);
     more = !impl.ring.empty();
     if (!more) {
       impl.draining = false;
-      when_quiet.swap(impl.when_quiet);
+      tell.swap(impl.when_quiet);
     }
   }
   if (more) {
     alive = Ref<Object>(&log);
     return impl.group->submit(*this);
   }
-  for (auto& quiet : when_quiet) quiet();
+  for (auto& quiet : tell) quiet();
 }
 
 void Log::write(LogLevel level, std::string_view component, std::string line) noexcept {
@@ -137,12 +136,12 @@ void Log::writeLimited(LogLevel level, std::string_view component, const std::st
   std::uint64_t left_out = 0;
   {
     MutexLock lock(impl_->mutex);
-    auto& limits = impl_->limits;
-    if (limits.size() >= kLimitedKeys && !limits.contains(key)) {
-      std::erase_if(limits, [now](const auto& entry) { return entry.second.next <= now; });
-      if (limits.size() >= kLimitedKeys) return;  // so many different lines in one period are themselves a flood
+    auto& known = impl_->limits;
+    if (known.size() >= kLimitedKeys && !known.contains(key)) {
+      std::erase_if(known, [now](const auto& entry) { return entry.second.next <= now; });
+      if (known.size() >= kLimitedKeys) return;  // so many different lines in one period are themselves a flood
     }
-    Impl::Limit& limit = limits.try_emplace(key, Impl::Limit{now}).first->second;
+    Impl::Limit& limit = known.try_emplace(key, Impl::Limit{now}).first->second;
     if (now < limit.next) {
       ++limit.left_out;
       return;

@@ -250,7 +250,7 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
   }
 
   bool fireTimers(Reactor& self) noexcept {
-    std::array<Timer*, kTimersPerLook> due;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    std::array<Timer*, kTimersPerLook> due;
     const std::size_t n = self.wheel.expire(monotonicNanos(), due);
     for (std::size_t i = 0; i < n; ++i) due[i]->strand().post(*due[i]);
     return n > 0;

@@ -9,7 +9,7 @@ namespace mqclient::base {
 /// its fibers. One OS thread runs them all, so a plain word is enough and the interleaving is exactly the schedule.
 class SteppedWord {
  public:
-  SteppedWord(std::uintptr_t v) noexcept : value_(v) {}  // NOLINT(google-explicit-constructor)
+  SteppedWord(std::uintptr_t v) noexcept : value_(v) {}
   ~SteppedWord();
 
   std::uintptr_t load(std::memory_order) const noexcept {
