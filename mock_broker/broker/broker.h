@@ -74,6 +74,7 @@ struct BrokerOptions {
 
   // Limits on what strangers may ask (docs/promises.md), ours.
   std::size_t topics_max{10'000};
+  std::int32_t queues_per_topic_max{65'536};  ///< of a topic made by request
   std::size_t groups_max{10'000};
   std::size_t subscriptions_per_client_max{1'024};
   std::size_t batch_messages_max{4'096};

@@ -46,11 +46,16 @@ bool ClientTable::registerConsumer(const std::string& name, ClientChannel channe
   return joined || topics_changed;
 }
 
-void ClientTable::registerProducer(const std::string& group, ClientChannel channel) {
+void ClientTable::registerProducer(const std::string& group, ClientChannel channel, std::size_t groups_max) {
   const std::uint64_t peer_id = channel.peer->id();
-  if (producers_[group].insert_or_assign(peer_id, std::move(channel)).second) {
-    peers_[peer_id].producer_groups.push_back(group);
+  const auto known = producers_.find(group);
+  const bool joined = known == producers_.end() || !known->second.contains(peer_id);
+  if (joined) {
+    PeerGroups& groups = peers_[peer_id];
+    if (groups.producer_groups.size() >= groups_max) return;
+    groups.producer_groups.push_back(group);
   }
+  producers_[group].insert_or_assign(peer_id, std::move(channel));
 }
 
 void ClientTable::forget(std::uint64_t peer_id, std::vector<std::string> PeerGroups::*kind, std::string_view group) {

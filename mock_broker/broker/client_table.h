@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -47,13 +48,15 @@ struct ConsumerGroup {
 
 /// Who is connected: consumers and producers by group. *tables* strand. ConsumerManager.java, ProducerManager.java
 ///
-/// Bounds  groups live as long as they have a connection; the server bounds those, a heartbeat its entries.
+/// Bounds  groups live as long as they have a connection; the server bounds those. Consumer groups are bounded by the
+///         group table, producer groups for each connection.
 class ClientTable {
  public:
   /// Notes a consumer. True: the group's members must hear of a change (a new connection, or a topic came or went).
   bool registerConsumer(const std::string& group, ClientChannel channel, const protocol::ConsumerData& data,
                         bool without_sub);
-  void registerProducer(const std::string& group, ClientChannel channel);
+  /// Ignored when the connection is in `groups_max` producer groups already.
+  void registerProducer(const std::string& group, ClientChannel channel, std::size_t groups_max);
   /// True: it was there, and others are left to be told.
   bool unregisterConsumer(std::string_view group, std::uint64_t peer_id);
   void unregisterProducer(std::string_view group, std::uint64_t peer_id);

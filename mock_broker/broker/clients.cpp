@@ -59,7 +59,8 @@ void BrokerCore::registerClients(protocol::HeartbeatData data, const ClientChann
     if (changed && notify_enabled) notifyConsumerIdsChanged(consumer.groupName);
   }
   for (const protocol::ProducerData& producer : data.producerDataSet) {
-    if (!protocol::complaintAboutGroup(producer.groupName)) clients_.registerProducer(producer.groupName, channel);
+    if (protocol::complaintAboutGroup(producer.groupName)) continue;
+    clients_.registerProducer(producer.groupName, channel, options_.subscriptions_per_client_max);
   }
   armScan();
   protocol::HeartbeatResponseHeader header;

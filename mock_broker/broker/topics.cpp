@@ -91,6 +91,10 @@ void BrokerCore::updateAndCreateTopic(protocol::CreateTopicRequestHeader header,
       header.topic == options_.brokerName) {
     return refuse(ResponseCode::INVALID_PARAMETER, "The topic[" + header.topic + "] is conflict with system topic.");
   }
+  if (std::max(header.readQueueNums, header.writeQueueNums) > options_.queues_per_topic_max) {
+    return refuse(ResponseCode::INVALID_PARAMETER,
+                  "a topic has at most " + std::to_string(options_.queues_per_topic_max) + " queues here");
+  }
   inTables([this, header = std::move(header), responder = std::move(responder)]() mutable {
     TopicConfig config;
     if (const auto existing = topics_.find(header.topic)) config.attributes = existing->config.attributes;

@@ -142,6 +142,20 @@ TEST_F(Clients, SubscriptionsOfOneClientAreBounded) {
   EXPECT_EQ(client->heartbeat(kGroup, topics)->code(), ResponseCode::INVALID_PARAMETER);
 }
 
+TEST_F(Clients, ProducerGroupsOfOneConnectionAreBounded) {
+  start({.subscriptions_per_client_max = 3});
+  for (int i = 0; i < 5; ++i) {
+    protocol::HeartbeatData data;
+    data.clientID = "client-a";
+    data.producerDataSet.push_back({"producers" + std::to_string(i)});
+    EXPECT_EQ(client->callBody(RequestCode::HEART_BEAT, data.encode())->code(), ResponseCode::SUCCESS);
+  }
+  inspect([](const Inspection& i) {
+    EXPECT_EQ(i.producers("producers2").size(), 1U);
+    EXPECT_TRUE(i.producers("producers3").empty());
+  });
+}
+
 TEST_F(Clients, ABodyThatIsNoHeartbeat) {
   start();
   EXPECT_EQ(client->callBody(RequestCode::HEART_BEAT, "{{{")->code(), ResponseCode::SYSTEM_ERROR);

@@ -136,6 +136,13 @@ TEST_F(Topics, WhatCannotBeMade) {
             ResponseCode::SUCCESS);
 }
 
+TEST_F(Topics, QueuesAreBounded) {
+  start({.queues_per_topic_max = 16});
+  EXPECT_EQ(client->createTopic("topic", 15)->code(), ResponseCode::SUCCESS);
+  EXPECT_EQ(client->createTopic("topic", 16)->code(), ResponseCode::SUCCESS);
+  EXPECT_EQ(client->createTopic("topic", 17)->code(), ResponseCode::INVALID_PARAMETER);
+}
+
 TEST_F(Topics, ByTheHandle) {
   start();
   std::optional<Result<void>> done;
