@@ -137,6 +137,9 @@ class CallbackTarget {
   virtual Ref<Engine> engine() noexcept = 0;
 };
 
+/// The target whose callback the calling thread runs now, or null: for who must not wait for itself.
+const CallbackTarget* runningCallbackOf() noexcept;
+
 /// The real engine: threads on the OS clocks.
 struct ThreadedEngineOptions {
   int io_threads{0};         ///< reactors; 0: min(cores, 4)

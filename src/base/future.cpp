@@ -1,6 +1,7 @@
 #include "mqclient/future.h"
 
 #include <new>
+#include <utility>
 
 #include "base/engine.h"
 #include "base/log.h"
@@ -18,6 +19,8 @@ using base::SteadyTime;
 using base::WaitSlot;
 
 namespace {
+
+constinit thread_local const void* t_callback_of = nullptr;  // context of the future whose callback runs here
 
 /// A slot to wait on, kept per thread between waits (A2). A slot whose wait was given up is not kept.
 Ref<WaitSlot> takeSlot(Ref<WaitSlot>& cached) {
@@ -43,7 +46,9 @@ struct FutureBase::CallbackJob final : base::Job {
   void run() noexcept override {
     FutureBase& f = *future;
     this->~CallbackJob();  // lives in f.job_
+    const void* const outer = std::exchange(t_callback_of, f.context_.get());
     f.deliver();
+    t_callback_of = outer;
     f.release();
   }
   ~CallbackJob() = default;
@@ -144,4 +149,12 @@ void reportUserException(std::exception_ptr thrown) noexcept {
 
 }  // namespace detail
 }  // namespace v1
+
+namespace base {
+
+const CallbackTarget* runningCallbackOf() noexcept {
+  return static_cast<const CallbackTarget*>(mqclient::detail::t_callback_of);
+}
+
+}  // namespace base
 }  // namespace mqclient

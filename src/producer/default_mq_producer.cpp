@@ -59,8 +59,12 @@ struct DefaultMQProducer::Impl {
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
     Future<CloseReport> ending = close(kCloseInDestructor);
-    if (base::Activation::ofThisThread().mayAwait() && !core->instance().insideHook()) {
+    if (base::Activation::ofThisThread().mayAwait() && !insideOwnCallback()) {
       (void)std::move(ending).get();
+      // A callback that still runs may use what its owner destroys next: that is waited for however long it takes.
+      auto [idle, completion] = base::makeOperation<void>(core->engine().callbackTarget());
+      core->whenCallbacksIdle(std::move(completion));
+      (void)std::move(idle).get();
     } else {
       std::move(ending).detach();
     }
@@ -70,9 +74,11 @@ struct DefaultMQProducer::Impl {
     core->close(wait, std::move(completion));
     return std::move(future);
   }
+  /// This thread runs a callback or hook of this producer: closing must not wait here for itself.
+  bool insideOwnCallback() const noexcept { return core->insideCallback() || core->instance().insideHook(); }
   template <class F>
   Future<void> operation(F begin) const {
-    auto [future, completion] = base::makeOperation<void>(core->engine().callbackTarget());
+    auto [future, completion] = base::makeOperation<void>(core->callbackTarget());
     begin(std::move(completion));
     return std::move(future);
   }
@@ -141,9 +147,7 @@ Future<std::vector<MessageQueue>> DefaultMQProducer::doFetchPublishMessageQueues
   return impl_->core->fetchPublishMessageQueues(std::move(topic));
 }
 bool DefaultMQProducer::insideOwnCallback() const noexcept {
-  // What close() waits for are answers, which need no callback thread, and our hooks, which must not wait for
-  // themselves.
-  return impl_ && impl_->core->instance().insideHook();
+  return impl_ && impl_->insideOwnCallback();
 }
 
 // ---- selectors

@@ -1,5 +1,6 @@
 #include "producer/flow_gate.h"
 
+#include <iterator>
 #include <utility>
 
 namespace mqclient::producer {
@@ -9,29 +10,38 @@ bool FlowGate::hasRoom(std::size_t messages, std::size_t bytes) const {
   return messages_ + messages <= bounds_.messages_max && bytes_ + bytes <= bounds_.bytes_max;
 }
 
-FlowGate::Entry FlowGate::enter(std::size_t messages, std::size_t bytes, base::Ref<Generation>& generation) {
+FlowGate::Entry FlowGate::enter(std::size_t messages, std::size_t bytes, Place& place) {
   base::MutexLock lock(mutex_);
   if (closed_) return Entry::kClosed;
   if (!hasRoom(messages, bytes)) return Entry::kFull;
   messages_ += messages;
   bytes_ += bytes;
-  generation = generation_;
+  ++epochs_.back().sends;
+  place = Place{messages, bytes, first_epoch_ + epochs_.size() - 1};
   return Entry::kAccepted;
 }
 
-void FlowGate::leave(std::size_t messages, std::size_t bytes, base::Ref<Generation> generation) {
+void FlowGate::leave(const Place& place) {
   std::vector<base::Ref<base::WaitSlot>> waiting;
-  std::vector<base::Completion<void>> writable;
+  std::vector<base::Completion<void>> done;
   {
     base::MutexLock lock(mutex_);
-    messages_ -= messages;
-    bytes_ -= bytes;
-    waiting.swap(waiting_);
-    if (hasRoom(1, 0)) writable.swap(writable_);
+    messages_ -= place.messages;
+    bytes_ -= place.bytes;
+    --epochs_[static_cast<std::size_t>(place.epoch - first_epoch_)].sends;
+    while (epochs_.size() > 1 && epochs_.front().sends == 0) {
+      std::move(epochs_.front().flushed.begin(), epochs_.front().flushed.end(), std::back_inserter(done));
+      epochs_.pop_front();
+      ++first_epoch_;
+    }
+    if (!waiting_.empty()) waiting.swap(waiting_);
+    if (!writable_.empty() && hasRoom(1, 0)) {
+      std::move(writable_.begin(), writable_.end(), std::back_inserter(done));
+      writable_.clear();
+    }
   }
   for (const auto& slot : waiting) slot->settle();
-  for (auto& done : writable) std::move(done)(Result<void>());
-  generation.reset();  // the last one of a flushed generation completes its flush
+  for (auto& d : done) std::move(d)(Result<void>());
 }
 
 void FlowGate::whenRoom(base::Ref<base::WaitSlot> slot) {
@@ -43,14 +53,17 @@ void FlowGate::whenRoom(base::Ref<base::WaitSlot> slot) {
 }
 
 void FlowGate::flush(base::Completion<void> done) {
-  base::Ref<Generation> ended;  // outside the lock: it may be empty and complete here
   {
     base::MutexLock lock(mutex_);
-    generation_->flushed.push_back(std::move(done));
-    auto next = base::makeRef<Generation>();
-    generation_->next = next;
-    ended = std::exchange(generation_, std::move(next));
+    if (epochs_.back().sends > 0) {
+      epochs_.back().flushed.push_back(std::move(done));
+      epochs_.emplace_back();
+      return;
+    }
+    // Nothing was accepted since the flush before: this one ends with it.
+    if (epochs_.size() > 1) return epochs_[epochs_.size() - 2].flushed.push_back(std::move(done));
   }
+  std::move(done)(Result<void>());
 }
 
 void FlowGate::writable(base::Completion<void> done) {

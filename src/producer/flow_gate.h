@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "base/completion.h"
@@ -12,30 +14,28 @@
 namespace mqclient::producer {
 
 /// Counts what a producer has accepted and not yet completed: its bounds, flush(), writable(), close(). Any thread.
+///
+/// Flush    sends belong to the epoch in which they entered; a flush ends the epoch and completes when it and all
+///          earlier ones are empty. A flush without a send since the last one joins that one: the number of epochs is
+///          bounded by the sends, however often flush() is called.
 class FlowGate {
  public:
   struct Bounds {
     std::size_t messages_max;
     std::size_t bytes_max;
   };
-  explicit FlowGate(Bounds bounds) : bounds_(bounds), generation_(base::makeRef<Generation>()) {}
-
-  /// Sends accepted between two flushes: while one of them is under way, so is its generation, and all later ones.
-  class Generation final : public base::Object {
-   public:
-    std::vector<base::Completion<void>> flushed;  // guarded by the gate until the generation is no longer current
-    base::Ref<Generation> next;                   // what must not end before this one
-
-   private:
-    ~Generation() override {
-      for (auto& done : flushed) std::move(done)(Result<void>());
-    }
+  /// A send's place, given back by leave().
+  struct Place {
+    std::size_t messages = 0;
+    std::size_t bytes = 0;
+    std::uint64_t epoch = 0;
   };
+  explicit FlowGate(Bounds bounds) : bounds_(bounds) { epochs_.emplace_back(); }
 
   enum class Entry { kAccepted, kFull, kClosed };
-  /// kAccepted: `generation` holds the place until leave(). A body larger than the whole bound is accepted alone.
-  Entry enter(std::size_t messages, std::size_t bytes, base::Ref<Generation>& generation);
-  void leave(std::size_t messages, std::size_t bytes, base::Ref<Generation> generation);
+  /// A body larger than the whole bound is accepted alone.
+  Entry enter(std::size_t messages, std::size_t bytes, Place& place);
+  void leave(const Place& place);
   /// Settled when something has left since the call, or at close. For callers who wait.
   void whenRoom(base::Ref<base::WaitSlot> slot);
 
@@ -47,6 +47,10 @@ class FlowGate {
   std::size_t underWay() const;
 
  private:
+  struct Epoch {
+    std::size_t sends = 0;
+    std::vector<base::Completion<void>> flushed;
+  };
   bool hasRoom(std::size_t messages, std::size_t bytes) const MQ_REQUIRES(mutex_);
 
   const Bounds bounds_;
@@ -54,7 +58,8 @@ class FlowGate {
   std::size_t messages_ MQ_GUARDED_BY(mutex_) = 0;
   std::size_t bytes_ MQ_GUARDED_BY(mutex_) = 0;
   bool closed_ MQ_GUARDED_BY(mutex_) = false;
-  base::Ref<Generation> generation_ MQ_GUARDED_BY(mutex_);
+  std::deque<Epoch> epochs_ MQ_GUARDED_BY(mutex_);  // never empty; sends enter the last one
+  std::uint64_t first_epoch_ MQ_GUARDED_BY(mutex_) = 0;
   std::vector<base::Ref<base::WaitSlot>> waiting_ MQ_GUARDED_BY(mutex_);
   std::vector<base::Completion<void>> writable_ MQ_GUARDED_BY(mutex_);
 };

@@ -25,6 +25,8 @@ constexpr base::Millis kProbeAgainAfter{1'000};
 /// Kept of close()'s time for telling the brokers, however late it is.
 constexpr base::Millis kUnregisterMin{500};
 constexpr int kRetriesMax = 100;
+/// Longer waits are as good as none, and sums with the clock must not overflow.
+constexpr base::Millis kTimeoutMax{24 * 3600 * 1000};
 constexpr int kQueueNumsMax = 65'536;
 
 protocol::RecordHost hostOf(const base::Environment& environment) {
@@ -99,11 +101,16 @@ ProducerCore::ProducerCore(client::InstanceLease lease, std::string group, Produ
       ids_(hostOf(instance_->engine().environment()), instance_->engine().environment().pid,
            instance_->engine().environment().process_salt ^ static_cast<std::uint32_t>(instance_->engine().nextId())),
       gate_({options_.backPressureForAsyncSendNum, options_.backPressureForAsyncSendSize}),
+      callbacks_(std::make_shared<CallbackGate>(instance_->engine().callbackTarget())),
+      callback_target_(callbacks_),
       topics_(*instance_),
       strand_(instance_->engine()),
       lease_(std::move(lease)),
       probe_timer_(strand_, [this] { probeOnStrand(instance_->apiDeadline()); }),
-      drain_timer_(strand_, [this] { drainedOrLate(); }) {}
+      drain_timer_(strand_, [this] {
+        drainedOrLate();
+        calledBackOrLate();
+      }) {}
 
 // ---- life
 
@@ -197,15 +204,41 @@ void ProducerCore::drainedOrLate() {
 }
 
 void ProducerCore::unregistered() {
-  lease_.release(base::Completion<void>::of(
-      [core = base::Ref<ProducerCore>(this)](Result<void>&&) { core->post([core = core.get()] { core->closed(); }); }));
+  lease_.release(base::Completion<void>::of([core = base::Ref<ProducerCore>(this)](Result<void>&&) {
+    core->post([core = core.get()] { core->disconnected(); });
+  }));
 }
 
-void ProducerCore::closed() {
+void ProducerCore::disconnected() {
+  // Every send has its result now, so every callback is on its way.
+  step_ = Step::kCallingBack;
+  callbacks_->whenIdle(base::Completion<void>::of([core = base::Ref<ProducerCore>(this)](Result<void>&& idle) {
+    core->post([core = core.get(), returned = static_cast<bool>(idle)] {
+      core->report_.listenersRunning = returned ? 0 : core->report_.listenersRunning;
+      core->calledBackOrLate();
+      for (auto& done : std::exchange(core->idle_waiters_, {})) std::move(done)(Result<void>());
+      core->callbacks_idle_ = true;
+    });
+  }));
+  if (step_ != Step::kCallingBack) return;
+  report_.listenersRunning = 1;  // at least; until all have returned
+  drain_timer_.arm(self(), std::max(close_deadline_, engine().now()));
+}
+
+void ProducerCore::calledBackOrLate() {
+  if (step_ != Step::kCallingBack) return;
   step_ = Step::kClosed;
+  drain_timer_.cancel();
   report_.took = std::chrono::duration_cast<Millis>(engine().now() - closing_since_);
   std::vector<base::Completion<CloseReport>> waiters = std::exchange(close_waiters_, {});
   for (auto& done : waiters) std::move(done)(report_);
+}
+
+void ProducerCore::whenCallbacksIdle(base::Completion<void> done) {
+  post([this, done = std::move(done)]() mutable {
+    if (callbacks_idle_) return std::move(done)(Result<void>());
+    idle_waiters_.push_back(std::move(done));
+  });
 }
 
 // ---- sending
@@ -226,24 +259,21 @@ std::string ProducerCore::completeProperties(std::string_view own, std::string& 
 }
 
 base::Ref<PublishTopic> ProducerCore::topicOf(std::string_view name) {
-  return topics_.topic(name, static_cast<std::uint32_t>(engine().random()));
+  return topics_.topic(name);
 }
 
-int ProducerCore::triesOf(const SendOptions& options) const {
-  return 1 + std::clamp(options.retryTimes.value_or(options_.retryTimesWhenSendFailed), 0, kRetriesMax);
+SendBudget ProducerCore::budgetOf(const SendOptions& options, base::SteadyTime now) const {
+  const Millis timeout = std::clamp(options.timeout.value_or(options_.sendMsgTimeout), Millis(0), kTimeoutMax);
+  const int retries = std::clamp(options.retryTimes.value_or(options_.retryTimesWhenSendFailed), 0, kRetriesMax);
+  return {.started = now, .deadline = now + timeout, .tries = 1 + retries};
 }
 
-base::SteadyTime ProducerCore::deadlineOf(const SendOptions& options) const {
-  return engine().now() + std::max(options.timeout.value_or(options_.sendMsgTimeout), Millis(0));
-}
-
-Result<base::Ref<FlowGate::Generation>> ProducerCore::enter(std::size_t messages, std::size_t bytes,
-                                                            base::SteadyTime deadline) {
-  base::Ref<FlowGate::Generation> generation;
+Result<FlowGate::Place> ProducerCore::enter(std::size_t messages, std::size_t bytes, base::SteadyTime deadline) {
+  FlowGate::Place place;
   for (;;) {
-    switch (gate_.enter(messages, bytes, generation)) {
+    switch (gate_.enter(messages, bytes, place)) {
       case FlowGate::Entry::kAccepted:
-        return generation;
+        return place;
       case FlowGate::Entry::kClosed:
         return closedError();
       case FlowGate::Entry::kFull:
@@ -299,7 +329,10 @@ void ProducerCore::findPublishInfo(base::Ref<PublishTopic> topic, base::SteadyTi
                                                                 " has no queue that can be written to: no write "
                                                                 "permission, or no master is up"));
         }
-        if (own.error().code() != ErrorCode::kNoRoute) return std::move(done)(own.error());
+        if (own.error().code() != ErrorCode::kNoRoute) {
+          core->topics_.dropUnknown(topic->name());
+          return std::move(done)(own.error());
+        }
         // Nobody knows the topic: the brokers of the create-topic key may make it.
         const std::string& key = core->options_.createTopicKey;
         core->instance_->fetchRoute(
@@ -307,6 +340,7 @@ void ProducerCore::findPublishInfo(base::Ref<PublishTopic> topic, base::SteadyTi
             base::Completion<route::RoutePtr>::of([core, topic, own_error = own.error(),
                                                    done = std::move(done)](Result<route::RoutePtr>&& answer) mutable {
               if (!answer) {
+                core->topics_.dropUnknown(topic->name());
                 return std::move(done)(
                     Error(ErrorCode::kNoRoute,
                           own_error.message() + "; and it cannot be made by sending: " + answer.error().message(),
@@ -315,6 +349,7 @@ void ProducerCore::findPublishInfo(base::Ref<PublishTopic> topic, base::SteadyTi
               auto info = route::makePublishInfo(topic->name(), **answer, 0, core->instance_->faults(),
                                                  core->options_.defaultTopicQueueNums);
               if (!info->ok()) {
+                core->topics_.dropUnknown(topic->name());
                 return std::move(done)(Error(
                     ErrorCode::kNoRoute, own_error.message() + "; and no broker may make it: " +
                                              core->options_.createTopicKey + " has no queue that can be written to"));
@@ -330,44 +365,43 @@ Future<SendResult> ProducerCore::send(Message message, std::optional<MessageQueu
   if (auto illegal = protocol::checkMessage(message, {.body_max = options_.maxMessageSize})) {
     return Future<SendResult>::ready(*std::move(illegal));
   }
-  const base::SteadyTime deadline = deadlineOf(options);
-  auto generation = enter(1, message.body().size(), deadline);
-  if (!generation) return Future<SendResult>::ready(std::move(generation).error());
+  const base::SteadyTime now = engine().now();
+  const SendBudget budget = budgetOf(options, now);
+  const Result<FlowGate::Place> place = enter(1, message.body().size(), budget.deadline);
+  if (!place) return Future<SendResult>::ready(place.error());
 
-  SendOperation::What what{.code = RequestCode::SEND_MESSAGE_V2,
-                           .topic = message.topic(),
-                           .body = sliceOf(message.body()),
-                           .properties = {},
-                           .msg_id = {}};
+  SendOperation::What what{
+      .code = RequestCode::SEND_MESSAGE_V2, .body = sliceOf(message.body()), .properties = {}, .msg_id = {}};
   what.msg_id = completeProperties(MessageAccess::properties(message), what.properties);
-  auto [future, completion] = base::makeOperation<SendResult>(engine().callbackTarget());
-  auto* operation = new SendOperation(base::Ref<ProducerCore>(this), std::move(what), *std::move(generation), deadline,
-                                      triesOf(options), std::move(completion));
+  auto [future, completion] = base::makeOperation<SendResult>(callback_target_);
   base::Ref<PublishTopic> topic = topicOf(message.topic());
-  if (PublishInfoPtr info = topic->info(instance_->faults()); info && info->ok()) {
+  PublishTopic& queues = *topic;
+  auto* operation = new SendOperation(base::Ref<ProducerCore>(this), std::move(topic), std::move(what), *place, budget,
+                                      std::move(completion));
+  if (PublishInfoPtr info = queues.info(instance_->faults()); info && info->ok()) {
     if (!selector) {
-      operation->begin(std::move(topic), std::move(info));
-    } else if (auto queue = chooseQueue(*selector, *info, message); queue) {
-      operation->beginAt(std::move(topic), std::move(info), *queue);
+      operation->begin(std::move(info), now);
+    } else if (const Result<std::size_t> queue = chooseQueue(*selector, *info, message); queue) {
+      operation->beginAt(std::move(info), *queue, engine().now());
     } else {
-      operation->fail(std::move(queue).error());
+      operation->fail(queue.error());
     }
     return std::move(future);
   }
   findPublishInfo(
-      topic, deadline,
-      base::Completion<PublishInfoPtr>::of([core = base::Ref<ProducerCore>(this), operation, topic,
+      base::Ref<PublishTopic>(&queues), budget.deadline,
+      base::Completion<PublishInfoPtr>::of([core = base::Ref<ProducerCore>(this), operation,
                                             selector = std::move(selector),
                                             message = std::move(message)](Result<PublishInfoPtr>&& found) mutable {
         if (!found) return operation->fail(std::move(found).error());
-        if (!selector) return operation->begin(std::move(topic), *std::move(found));
+        if (!selector) return operation->begin(*std::move(found), core->engine().now());
         // The selector is the user's: it runs on a callback thread, not in this strand.
         ProducerCore& raw = *core;
-        raw.engine().callbacks().submit(core, [core = core.get(), operation, topic, selector = *std::move(selector),
+        raw.engine().callbacks().submit(core, [core = core.get(), operation, selector = *std::move(selector),
                                                message = std::move(message), info = *std::move(found)]() mutable {
-          auto queue = core->chooseQueue(selector, *info, message);
-          if (!queue) return operation->fail(std::move(queue).error());
-          operation->beginAt(std::move(topic), std::move(info), *queue);
+          const Result<std::size_t> queue = core->chooseQueue(selector, *info, message);
+          if (!queue) return operation->fail(queue.error());
+          operation->beginAt(std::move(info), *queue, core->engine().now());
         });
       }));
   return std::move(future);
@@ -386,15 +420,10 @@ Future<SendResult> ProducerCore::sendBatch(std::vector<Message> messages, SendOp
   if (auto illegal = checkBatch(messages, bytes, options_.maxMessageSize)) {
     return Future<SendResult>::ready(*std::move(illegal));
   }
-  const base::SteadyTime deadline = deadlineOf(options);
+  const SendBudget budget = budgetOf(options, engine().now());
 
-  SendOperation::What what{.code = RequestCode::SEND_BATCH_MESSAGE,
-                           .topic = messages[0].topic(),
-                           .body = {},
-                           .properties = {},
-                           .msg_id = {},
-                           .batch_msg_ids = {},
-                           .messages = messages.size()};
+  SendOperation::What what{
+      .code = RequestCode::SEND_BATCH_MESSAGE, .body = {}, .properties = {}, .msg_id = {}, .batch_msg_ids = {}};
   what.batch_msg_ids.reserve(messages.size());
   base::BlockWriter block(bytes + messages.size() * protocol::kPropertiesAddedBySend);
   std::byte* to = block.data();
@@ -409,29 +438,28 @@ Future<SendResult> ProducerCore::sendBatch(std::vector<Message> messages, SendOp
   what.body = std::move(block).freeze(written);
   completeProperties({}, what.properties);
 
-  auto generation = enter(messages.size(), what.body.size(), deadline);
-  if (!generation) return Future<SendResult>::ready(std::move(generation).error());
-  const std::string name = what.topic;
-  auto [future, completion] = base::makeOperation<SendResult>(engine().callbackTarget());
-  auto* operation = new SendOperation(base::Ref<ProducerCore>(this), std::move(what), *std::move(generation), deadline,
-                                      triesOf(options), std::move(completion));
-  base::Ref<PublishTopic> topic = topicOf(name);
-  findPublishInfo(topic, deadline,
-                  base::Completion<PublishInfoPtr>::of([operation, topic](Result<PublishInfoPtr>&& found) mutable {
-                    if (!found) return operation->fail(std::move(found).error());
-                    operation->begin(std::move(topic), *std::move(found));
-                  }));
+  const Result<FlowGate::Place> place = enter(messages.size(), what.body.size(), budget.deadline);
+  if (!place) return Future<SendResult>::ready(place.error());
+  auto [future, completion] = base::makeOperation<SendResult>(callback_target_);
+  base::Ref<PublishTopic> topic = topicOf(messages[0].topic());
+  auto* operation =
+      new SendOperation(base::Ref<ProducerCore>(this), topic, std::move(what), *place, budget, std::move(completion));
+  findPublishInfo(std::move(topic), budget.deadline,
+                  base::Completion<PublishInfoPtr>::of(
+                      [core = base::Ref<ProducerCore>(this), operation](Result<PublishInfoPtr>&& found) mutable {
+                        if (!found) return operation->fail(std::move(found).error());
+                        operation->begin(*std::move(found), core->engine().now());
+                      }));
   return std::move(future);
 }
 
 Result<void> ProducerCore::sendOneway(Message message, std::optional<MessageQueueSelector> selector) {
   if (auto illegal = protocol::checkMessage(message, {.body_max = options_.maxMessageSize})) return *std::move(illegal);
   const base::SteadyTime deadline = engine().now() + options_.sendMsgTimeout;
-  auto generation = enter(1, message.body().size(), deadline);
-  if (!generation) return std::move(generation).error();
-  const std::size_t bytes = message.body().size();
+  const Result<FlowGate::Place> place = enter(1, message.body().size(), deadline);
+  if (!place) return place.error();
   const auto left = [&](Result<void> result) {
-    sendEnded(1, bytes, *std::move(generation));
+    gate_.leave(*place);
     return result;
   };
 
@@ -479,7 +507,7 @@ Future<std::vector<MessageQueue>> ProducerCore::fetchPublishMessageQueues(std::s
   if (auto complaint = protocol::complaintAboutTopic(topic)) {
     return Future<std::vector<MessageQueue>>::ready(Error(ErrorCode::kInvalidArgument, *complaint));
   }
-  auto [future, completion] = base::makeOperation<std::vector<MessageQueue>>(engine().callbackTarget());
+  auto [future, completion] = base::makeOperation<std::vector<MessageQueue>>(callback_target_);
   instance_->fetchRoute(
       topic, engine().now() + options_.sendMsgTimeout,
       base::Completion<route::RoutePtr>::of([core = base::Ref<ProducerCore>(this), topic,
@@ -490,10 +518,6 @@ Future<std::vector<MessageQueue>> ProducerCore::fetchPublishMessageQueues(std::s
         std::move(done)(std::move(queues));
       }));
   return std::move(future);
-}
-
-void ProducerCore::sendEnded(std::size_t messages, std::size_t bytes, base::Ref<FlowGate::Generation> generation) {
-  gate_.leave(messages, bytes, std::move(generation));
 }
 
 void ProducerCore::askForOwnRoute(base::Ref<PublishTopic> topic) {

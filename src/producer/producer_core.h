@@ -10,6 +10,7 @@
 #include "base/timer.h"
 #include "client/mq_client_instance.h"
 #include "mqclient/default_mq_producer.h"
+#include "producer/callback_gate.h"
 #include "producer/flow_gate.h"
 #include "producer/topic_table.h"
 #include "protocol/message_id.h"
@@ -18,6 +19,13 @@ namespace mqclient::producer {
 
 /// Every complaint about a producer's group and options at once.
 Result<void> checkProducer(const std::string& group, const ProducerOptions& options);
+
+/// What one send may cost.
+struct SendBudget {
+  base::SteadyTime started;
+  base::SteadyTime deadline;
+  int tries;
+};
 
 /// What a DefaultMQProducer stands on. Sends under way hold it, so it outlives its facade until they have completed.
 ///
@@ -30,6 +38,8 @@ class ProducerCore final : public base::Object {
   void start(base::Millis timeout, base::Completion<void> done);
   void ready(base::Completion<void> done);
   void close(base::Millis wait, base::Completion<CloseReport> done);
+  /// Completes after the close, when the last of the user's callbacks has returned, however long that takes.
+  void whenCallbacksIdle(base::Completion<void> done);
 
   Future<SendResult> send(Message message, std::optional<MessageQueueSelector> selector, SendOptions options);
   Future<SendResult> sendBatch(std::vector<Message> messages, SendOptions options);
@@ -41,13 +51,14 @@ class ProducerCore final : public base::Object {
   const ProducerOptions& options() const noexcept { return options_; }
   const std::string& group() const noexcept { return group_; }
   FlowGate& gate() noexcept { return gate_; }
-  /// A send has completed, with a result or an error.
-  void sendEnded(std::size_t messages, std::size_t bytes, base::Ref<FlowGate::Generation> generation);
+  /// Where the futures of this producer call back.
+  const std::shared_ptr<base::CallbackTarget>& callbackTarget() const noexcept { return callback_target_; }
+  bool insideCallback() const noexcept { return callbacks_->insideCallback(); }
   /// The first message of a topic made on demand is stored: its own route is asked for.
   void askForOwnRoute(base::Ref<PublishTopic> topic);
 
  private:
-  enum class Step { kRunning, kDraining, kUnregistering, kClosed };
+  enum class Step { kRunning, kDraining, kUnregistering, kCallingBack, kClosed };
 
   base::Ref<base::Object> self() noexcept { return base::Ref<base::Object>(this); }
   template <class F>
@@ -63,9 +74,8 @@ class ProducerCore final : public base::Object {
   Result<std::size_t> chooseQueue(MessageQueueSelector& selector, const route::TopicPublishInfo& info,
                                   const Message& message) const;
   /// Takes a place in the gate, waiting for it if the options say so.
-  Result<base::Ref<FlowGate::Generation>> enter(std::size_t messages, std::size_t bytes, base::SteadyTime deadline);
-  int triesOf(const SendOptions& options) const;
-  base::SteadyTime deadlineOf(const SendOptions& options) const;
+  Result<FlowGate::Place> enter(std::size_t messages, std::size_t bytes, base::SteadyTime deadline);
+  SendBudget budgetOf(const SendOptions& options, base::SteadyTime now) const;
 
   // on the strand
   void probeOnStrand(base::SteadyTime deadline);
@@ -73,13 +83,16 @@ class ProducerCore final : public base::Object {
   void closeOnStrand(base::Millis wait, base::Completion<CloseReport> done);
   void drainedOrLate();
   void unregistered();
-  void closed();
+  void disconnected();
+  void calledBackOrLate();
 
   const base::Ref<client::MQClientInstance> instance_;
   const std::string group_;
   const ProducerOptions options_;
   protocol::UniqIdGenerator ids_;
   FlowGate gate_;
+  const std::shared_ptr<CallbackGate> callbacks_;
+  const std::shared_ptr<base::CallbackTarget> callback_target_;  // the same
   TopicTable topics_;
 
   base::Strand strand_;
@@ -91,6 +104,8 @@ class ProducerCore final : public base::Object {
   bool one_probe_ = false;  // start() gives up after the first answer; ready() tries again
   std::vector<base::Completion<void>> ready_waiters_;
   std::vector<base::Completion<CloseReport>> close_waiters_;
+  std::vector<base::Completion<void>> idle_waiters_;
+  bool callbacks_idle_ = false;
   CloseReport report_;
   base::SteadyTime closing_since_{};
   base::SteadyTime close_deadline_{};

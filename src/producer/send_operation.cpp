@@ -32,53 +32,50 @@ std::optional<SendStatus> storedStatus(ResponseCode code) noexcept {
 
 }  // namespace
 
-SendOperation::SendOperation(base::Ref<ProducerCore> core, What what, base::Ref<FlowGate::Generation> generation,
-                             base::SteadyTime deadline, int tries, base::Completion<SendResult> done)
+SendOperation::SendOperation(base::Ref<ProducerCore> core, base::Ref<PublishTopic> topic, What what,
+                             const FlowGate::Place& place, const SendBudget& budget, base::Completion<SendResult> done)
     : core_(std::move(core)),
+      topic_(std::move(topic)),
       what_(std::move(what)),
-      generation_(std::move(generation)),
-      started_(core_->engine().now()),
-      deadline_(deadline),
-      tries_(tries),
+      place_(place),
+      budget_(budget),
       done_(std::move(done)) {}
 
-void SendOperation::begin(base::Ref<PublishTopic> topic, PublishInfoPtr info) {
-  topic_ = std::move(topic);
+void SendOperation::begin(PublishInfoPtr info, base::SteadyTime now) {
   info_ = std::move(info);
   queue_ = route::selectOneMessageQueue(*info_, topic_->turn(), core_->instance().faults().avoids(),
-                                        core_->engine().monotonicNanos(), nullptr);
-  attempt();
+                                        now.time_since_epoch().count(), nullptr);
+  attempt(now);
 }
 
-void SendOperation::beginAt(base::Ref<PublishTopic> topic, PublishInfoPtr info, std::size_t queue) {
-  topic_ = std::move(topic);
+void SendOperation::beginAt(PublishInfoPtr info, std::size_t queue, base::SteadyTime now) {
   info_ = std::move(info);
   queue_ = queue;
   fixed_queue_ = true;
-  attempt();
+  attempt(now);
 }
 
 void SendOperation::fail(Error error) {
   complete(std::move(error).withMsgId(what_.msg_id));
 }
 
-void SendOperation::attempt() noexcept {
+void SendOperation::attempt(base::SteadyTime now) noexcept {
   base::Engine& engine = core_->engine();
   const route::TopicPublishInfo::Broker& broker = info_->brokerOf(queue_);
   ++tried_;
-  brokers_tried_.push_back(&broker.state->name());
-  kept_states_.push_back(broker.state);
+  broker_ = broker.state;
+  sent_at_ = now;
   if (broker.address.empty()) {
-    return attemptFailed(Error(ErrorCode::kNoRoute, broker.state->name() + " has no master in the route"));
+    return attemptFailed(Error(ErrorCode::kNoRoute, broker_->name() + " has no master in the route"), now);
   }
-  const base::SteadyTime now = engine.now();
-  const base::Nanos left = std::max(base::Nanos(0), deadline_ - now);
-  const base::Nanos whole = deadline_ - started_;
-  const base::SteadyTime try_deadline = now + std::min(left, std::max<base::Nanos>(whole / tries_, kTryMin));
+  const base::Nanos left = std::max(base::Nanos(0), budget_.deadline - now);
+  const base::Nanos whole = budget_.deadline - budget_.started;
+  // The last try has all that is left: nobody comes after it.
+  const base::Nanos share = tried_ == budget_.tries ? left : std::max<base::Nanos>(whole / budget_.tries, kTryMin);
 
   protocol::SendMessageRequestHeaderV2View header;
   header.producerGroup = core_->group();
-  header.topic = what_.topic;
+  header.topic = topic_->name();
   header.defaultTopic = core_->options().createTopicKey;
   header.defaultTopicQueueNums = core_->options().defaultTopicQueueNums;
   header.queueId = info_->queues[queue_].queueId();
@@ -86,36 +83,33 @@ void SendOperation::attempt() noexcept {
   header.properties = what_.properties;
   header.reconsumeTimes = 0;
   header.batch = what_.code == RequestCode::SEND_BATCH_MESSAGE;
-  header.bname = broker.state->name();
+  header.bname = broker_->name();
   const std::int32_t opaque = engine.nextOpaque();
-  sent_at_ = engine.monotonicNanos();
   core_->instance().remoting().invoke(
       broker.address, opaque,
       protocol::encodeRequest(protocol::RequestHead{.code = what_.code, .opaque = opaque}, header, what_.body),
-      try_deadline, base::Completion<protocol::RemotingCommand>(*this));
+      now + std::min(left, share), base::Completion<protocol::RemotingCommand>(*this));
 }
 
 void SendOperation::onResult(Result<protocol::RemotingCommand>&& response) noexcept {
-  const std::int64_t now = core_->engine().monotonicNanos();
-  route::FaultStrategy& faults = core_->instance().faults();
-  route::BrokerState& broker = *kept_states_.back();
+  const base::SteadyTime now = core_->engine().now();
   std::optional<SendStatus> status;
   if (response) status = storedStatus(response->responseCode());
   if (status) {
-    faults.record(broker, now, now - sent_at_, route::Outcome::kAnswered);
-    return stored(*status, *response);
+    core_->instance().faults().record(*broker_, now.time_since_epoch().count(), (now - sent_at_).count(),
+                                      route::Outcome::kAnswered);
+    return stored(*status, *response, now);
   }
-  Error error = response ? client::responseError(*response, "send to " + what_.topic + " on " + broker.name() + " (" +
-                                                                info_->brokerOf(queue_).address + ")")
-                         : std::move(response).error();
-  if (faults.record(broker, now, now - sent_at_, route::outcomeOf(error))) {
-    core_->instance().event(EventKind::kBrokerIsolated, broker.name(), error.message());
-  }
-  attemptFailed(std::move(error));
+  Error error = response
+                    ? client::responseError(*response, "send to topic " + topic_->name() + " on " + broker_->name() +
+                                                           " (" + info_->brokerOf(queue_).address + ")")
+                    : std::move(response).error();
+  core_->instance().noteOutcome(*broker_, sent_at_.time_since_epoch().count(), error);
+  attemptFailed(std::move(error), now);
 }
 
-bool SendOperation::mayRetry(const Error& error) const noexcept {
-  if (tried_ >= tries_ || core_->engine().now() >= deadline_) return false;
+bool SendOperation::mayRetry(const Error& error, base::SteadyTime now) const noexcept {
+  if (tried_ >= budget_.tries || now >= budget_.deadline) return false;
   if (fixed_queue_ && error.applied() != Applied::kNo) return false;
   switch (error.code()) {
     case ErrorCode::kTimeout:
@@ -134,34 +128,36 @@ bool SendOperation::mayRetry(const Error& error) const noexcept {
   }
 }
 
-void SendOperation::attemptFailed(Error error) noexcept {
+void SendOperation::attemptFailed(Error error, base::SteadyTime now) noexcept {
   may_be_stored_ = may_be_stored_ || error.applied() == Applied::kUnknown;
-  if (!mayRetry(error)) {
+  if (!mayRetry(error, now)) {
     if (not_durable_) return complete(*std::move(not_durable_));
-    return complete(summary(error).withMsgId(what_.msg_id));
+    return complete(summary(error, now).withMsgId(what_.msg_id));
   }
-  complaints_ += (complaints_.empty() ? "" : "; ") + *brokers_tried_.back() + ": " + error.message();
+  complaints_ += (complaints_.empty() ? "" : "; ") + broker_->name() + ": " + error.message();
   if (!fixed_queue_) {
     // The newest route: the broker may have left it meanwhile.
     if (PublishInfoPtr fresh = topic_->info(core_->instance().faults()); fresh && fresh->ok()) info_ = std::move(fresh);
     queue_ = route::selectOneMessageQueue(*info_, topic_->turn(), core_->instance().faults().avoids(),
-                                          core_->engine().monotonicNanos(), kept_states_.back().get());
+                                          now.time_since_epoch().count(), broker_.get());
   }
-  attempt();
+  earlier_.push_back(std::move(broker_));
+  attempt(now);
 }
 
-Error SendOperation::summary(const Error& last) const {
-  const auto took = std::chrono::duration_cast<base::Millis>(core_->engine().now() - started_);
-  std::string text = "sending to topic " + what_.topic + " failed after " + std::to_string(tried_) +
+Error SendOperation::summary(const Error& last, base::SteadyTime now) const {
+  const auto took = std::chrono::duration_cast<base::Millis>(now - budget_.started);
+  std::string text = "sending to topic " + topic_->name() + " failed after " + std::to_string(tried_) +
                      (tried_ == 1 ? " try in " : " tries in ") + std::to_string(took.count()) +
-                     " ms: " + *brokers_tried_.back() + ": " + last.message();
+                     " ms: " + broker_->name() + ": " + last.message();
   if (!complaints_.empty()) text += "; before that " + complaints_;
   text += may_be_stored_ ? ". The message may be stored: to repeat the same one use Message::setMsgId(error.msgId())"
                          : ". The message is not stored";
   return Error(last.code(), std::move(text), last.responseCode(), may_be_stored_ ? Applied::kUnknown : Applied::kNo);
 }
 
-void SendOperation::stored(SendStatus status, const protocol::RemotingCommand& response) noexcept {
+void SendOperation::stored(SendStatus status, const protocol::RemotingCommand& response,
+                           base::SteadyTime now) noexcept {
   auto header = protocol::decodeHeader<protocol::SendMessageResponseHeaderView>(response.ext);
   SendResult result;
   result.sendStatus = status;
@@ -173,21 +169,23 @@ void SendOperation::stored(SendStatus status, const protocol::RemotingCommand& r
     if (header->queueId == queue.queueId()) {
       result.messageQueue.emplace(queue);
     } else {
-      result.messageQueue.emplace(what_.topic, queue.brokerName(), header->queueId);
+      result.messageQueue.emplace(topic_->name(), queue.brokerName(), header->queueId);
     }
   } else {
     result.messageQueue.emplace(queue);
   }
-  result.brokersTried.reserve(brokers_tried_.size());
-  for (const std::string* name : brokers_tried_) result.brokersTried.push_back(*name);
+  result.brokersTried.reserve(earlier_.size() + 1);
+  for (const auto& broker : earlier_) result.brokersTried.push_back(broker->name());
+  result.brokersTried.push_back(broker_->name());
   if (info_->from_default_topic) core_->askForOwnRoute(topic_);
   if (status != SendStatus::SEND_OK && core_->options().retryAnotherBrokerWhenNotStoreOK && !fixed_queue_ &&
-      tried_ < tries_) {
+      tried_ < budget_.tries) {
     result.msgId = what_.msg_id;
     result.batchMsgIds = what_.batch_msg_ids;
     not_durable_ = std::move(result);
     return attemptFailed(
-        Error(ErrorCode::kBroker, std::string("stored, but ") + toString(status), response.code, Applied::kUnknown));
+        Error(ErrorCode::kBroker, std::string("stored, but ") + toString(status), response.code, Applied::kUnknown),
+        now);
   }
   result.msgId = std::move(what_.msg_id);
   result.batchMsgIds = std::move(what_.batch_msg_ids);
@@ -196,14 +194,12 @@ void SendOperation::stored(SendStatus status, const protocol::RemotingCommand& r
 
 void SendOperation::complete(Result<SendResult> result) noexcept {
   const base::Ref<ProducerCore> core = core_;
-  const std::size_t messages = what_.messages;
-  const std::size_t bytes = what_.body.size();
-  base::Ref<FlowGate::Generation> generation = std::move(generation_);
+  const FlowGate::Place place = place_;
   base::Completion<SendResult> done = std::move(done_);
   delete this;
   // The result first: whoever waits in flush() or close() finds every callback on its way.
   std::move(done)(std::move(result));
-  core->sendEnded(messages, bytes, std::move(generation));
+  core->gate().leave(place);
 }
 
 }  // namespace mqclient::producer

@@ -21,50 +21,46 @@ class SendOperation final : public base::Receiver<protocol::RemotingCommand> {
  public:
   struct What {
     RequestCode code;
-    std::string topic;
     base::Slice body;
     std::string properties;  ///< complete, UNIQ_KEY included
     std::string msg_id;      ///< of a batch: joined
     std::vector<std::string> batch_msg_ids{};
-    std::size_t messages = 1;
   };
-  SendOperation(base::Ref<ProducerCore> core, What what, base::Ref<FlowGate::Generation> generation,
-                base::SteadyTime deadline, int tries, base::Completion<SendResult> done);
+  SendOperation(base::Ref<ProducerCore> core, base::Ref<PublishTopic> topic, What what, const FlowGate::Place& place,
+                const SendBudget& budget, base::Completion<SendResult> done);
 
   /// Starts with any queue in turn.
-  void begin(base::Ref<PublishTopic> topic, PublishInfoPtr info);
+  void begin(PublishInfoPtr info, base::SteadyTime now);
   /// Starts with this queue, which retries stay on.
-  void beginAt(base::Ref<PublishTopic> topic, PublishInfoPtr info, std::size_t queue);
+  void beginAt(PublishInfoPtr info, std::size_t queue, base::SteadyTime now);
   void fail(Error error);
 
   void onResult(Result<protocol::RemotingCommand>&& response) noexcept override;
 
  private:
   ~SendOperation() = default;
-  void attempt() noexcept;
-  void attemptFailed(Error error) noexcept;
-  bool mayRetry(const Error& error) const noexcept;
-  Error summary(const Error& last) const;
-  void stored(SendStatus status, const protocol::RemotingCommand& response) noexcept;
+  void attempt(base::SteadyTime now) noexcept;
+  void attemptFailed(Error error, base::SteadyTime now) noexcept;
+  bool mayRetry(const Error& error, base::SteadyTime now) const noexcept;
+  Error summary(const Error& last, base::SteadyTime now) const;
+  void stored(SendStatus status, const protocol::RemotingCommand& response, base::SteadyTime now) noexcept;
   void complete(Result<SendResult> result) noexcept;
 
   const base::Ref<ProducerCore> core_;
+  const base::Ref<PublishTopic> topic_;
   What what_;
-  base::Ref<FlowGate::Generation> generation_;
-  const base::SteadyTime started_;
-  const base::SteadyTime deadline_;
-  const int tries_;
+  const FlowGate::Place place_;
+  const SendBudget budget_;
   base::Completion<SendResult> done_;
 
-  base::Ref<PublishTopic> topic_;
   PublishInfoPtr info_;
+  base::Ref<route::BrokerState> broker_;  // of the try under way
   std::size_t queue_ = 0;
-  bool fixed_queue_ = false;
+  base::SteadyTime sent_at_{};
   int tried_ = 0;
-  std::int64_t sent_at_ = 0;
-  bool may_be_stored_ = false;                     // some try ended with Applied::kUnknown
-  std::vector<const std::string*> brokers_tried_;  // names inside info_'s states
-  std::vector<base::Ref<route::BrokerState>> kept_states_;
+  bool fixed_queue_ = false;
+  bool may_be_stored_ = false;                          // some try ended with Applied::kUnknown
+  std::vector<base::Ref<route::BrokerState>> earlier_;  // brokers of the tries before
   std::string complaints_;
   std::optional<SendResult> not_durable_;  // stored, but the status was worth another try
 };

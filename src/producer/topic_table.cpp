@@ -25,7 +25,13 @@ void PublishTopic::useDefault(PublishInfoPtr info) {
   if (!info_) info_ = std::move(info);
 }
 
-base::Ref<PublishTopic> TopicTable::topic(std::string_view name, std::uint32_t first_turn) {
+bool PublishTopic::known() {
+  if (slot_->version() != 0) return true;
+  base::MutexLock lock(mutex_);
+  return info_ != nullptr;
+}
+
+base::Ref<PublishTopic> TopicTable::topic(std::string_view name) {
   base::Ref<PublishTopic> made;
   bool watch = false;
   {
@@ -33,7 +39,7 @@ base::Ref<PublishTopic> TopicTable::topic(std::string_view name, std::uint32_t f
     const auto found = topics_.find(name);
     if (found != topics_.end()) return found->second;
     made = base::makeRef<PublishTopic>(std::string(name), instance_.routeSlot(name));
-    made->turn().store(first_turn, std::memory_order_relaxed);
+    made->turn().store(static_cast<std::uint32_t>(instance_.engine().random()), std::memory_order_relaxed);
     if (!closed_) {
       topics_.emplace(std::string(name), made);
       watch = true;
@@ -41,6 +47,18 @@ base::Ref<PublishTopic> TopicTable::topic(std::string_view name, std::uint32_t f
   }
   if (watch) instance_.watchTopic(std::string(name));
   return made;
+}
+
+void TopicTable::dropUnknown(std::string_view name) {
+  base::Ref<PublishTopic> dropped;
+  {
+    base::MutexLock lock(mutex_);
+    const auto found = topics_.find(name);
+    if (found == topics_.end() || found->second->known()) return;
+    dropped = std::move(found->second);
+    topics_.erase(found);
+  }
+  instance_.unwatchTopic(std::string(name));
 }
 
 void TopicTable::clear() {

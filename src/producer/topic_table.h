@@ -28,6 +28,7 @@ class PublishTopic final : public base::Object {
   /// Queues of the create-topic key's route, used until the topic has a route of its own.
   void useDefault(PublishInfoPtr info);
   std::atomic<std::uint32_t>& turn() noexcept { return turn_; }
+  bool known();
   /// True once: the first message of a topic made on demand was stored, its own route is worth asking for.
   bool shouldAskForOwnRoute() noexcept { return !asked_.exchange(true, std::memory_order_relaxed); }
   void mayAskAgain() noexcept { asked_.store(false, std::memory_order_relaxed); }
@@ -46,7 +47,9 @@ class TopicTable {
  public:
   explicit TopicTable(client::MQClientInstance& instance) : instance_(instance) {}
 
-  base::Ref<PublishTopic> topic(std::string_view name, std::uint32_t first_turn);
+  base::Ref<PublishTopic> topic(std::string_view name);
+  /// A topic that turned out to have no route at all is not kept, or every misspelt name would be asked for for ever.
+  void dropUnknown(std::string_view name);
   /// Gives all watches back.
   void clear();
 
