@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mqclient/default_mq_producer.h"
+#include "mqclient/message.h"
+
+namespace mqclient::simulation {
+
+/// What happened in one run, and whether it may have. Written by producers and listeners, judged when all has ended.
+/// Threads  one at a time: whoever holds the simulation's baton.
+///
+/// Promises A message that send() acknowledged lies where it said and is finished by some listener. Nothing stored is
+///          passed over, and nothing comes that was not stored. Within a queue messages come for the first time in the
+///          order of their offsets; afterwards they may come again. Every callback runs once.
+class History {
+ public:
+  // ---- sends: one entry per call; a batch's messages are consecutive
+  std::size_t sendBegins(std::vector<std::string> bodies);
+  void sendEnds(std::size_t send, const Result<SendResult>& result);
+  std::size_t sends() const noexcept { return sends_.size(); }
+  std::size_t acknowledged() const noexcept { return acknowledged_; }  ///< messages
+
+  // ---- deliveries
+  void delivered(const MessageExt& message);
+  void finished(const MessageExt& message);
+  std::size_t deliveries() const noexcept { return deliveries_; }
+  std::size_t repeated() const noexcept { return repeated_; }
+
+  // ---- other callbacks
+  std::size_t callbackBegins(std::string what);
+  void callbackRuns(std::size_t callback);
+
+  void violated(std::string what);
+
+  // ---- judging
+  /// Everything the brokers hold now. Call when nobody sends any more.
+  void stored(const std::vector<MessageExt>& messages);
+  /// How many of those no listener has finished.
+  std::size_t unfinished() const;
+  /// What is wrong, after judging everything. Call once.
+  std::vector<std::string> violations();
+
+ private:
+  struct Send {
+    std::vector<std::string> bodies;
+    int outcomes = 0;
+  };
+  struct Callback {
+    std::string what;
+    int runs = 0;
+  };
+  struct Place {
+    std::string stored;  // the body, once the brokers were asked
+    bool is_stored = false;
+    std::string delivered;
+    bool is_delivered = false;
+    bool is_finished = false;
+    std::string acknowledged;
+    bool is_acknowledged = false;
+  };
+  struct Queue {
+    std::map<std::int64_t, Place> places;
+    std::int64_t newest_delivered = -1;
+  };
+  static std::string nameOf(const MessageQueue& queue, std::int64_t offset);
+
+  std::vector<Send> sends_;
+  std::vector<Callback> callbacks_;
+  std::map<MessageQueue, Queue> queues_;
+  std::size_t acknowledged_ = 0;
+  std::size_t deliveries_ = 0;
+  std::size_t repeated_ = 0;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace mqclient::simulation

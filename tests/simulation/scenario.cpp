@@ -1,0 +1,548 @@
+#include "scenario.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "base/runtime.h"
+#include "base/wait.h"
+#include "history.h"
+#include "machine.h"
+#include "mock_broker/cluster/cluster.h"
+#include "mqclient/mqclient.h"
+#include "sim/link_policy.h"
+#include "sim/random.h"
+#include "sim/sim_engine.h"
+
+namespace mqclient::simulation {
+namespace {
+
+using namespace std::chrono_literals;
+using base::Ref;
+using Status = ConsumeConcurrentlyStatus;
+
+constexpr const char* kTopic = "orders";
+constexpr const char* kAuditTopic = "audit";
+constexpr const char* kGroup = "workers";
+constexpr int kQueuesPerBroker = 4;
+constexpr int kProducers = 3;
+constexpr int kConsumers = 4;
+constexpr std::size_t kAcknowledgedPerProducer = 105;
+constexpr int kInFlightMax = 8;  // of the asynchronous producer
+
+/// Virtual time after which a phase that has not ended counts as hung.
+constexpr Millis kTroubleMax = 15min;
+constexpr Millis kDrainMax = 10min;
+constexpr Millis kCloseMax = 5min;
+constexpr Millis kLookEvery = 250ms;
+
+// Streams of the seed, one per actor: what one draws does not shift the others.
+constexpr std::uint64_t kStreamTrouble = 100;
+constexpr std::uint64_t kStreamProducer = 200;
+constexpr std::uint64_t kStreamConsumer = 300;
+constexpr std::uint64_t kStreamListener = 1'000;
+
+/// Rates while there is trouble, besides what is done on purpose.
+constexpr sim::LinkFaults kFaults{.delay_max = 3ms,
+                                  .cuts_per_million = 150,
+                                  .blackholes_per_million = 150,
+                                  .refusals_per_million = 3'000,
+                                  .blackhole_min = 200ms,
+                                  .blackhole_max = 8s};
+constexpr base::Nanos kSlowLink = 300ms;
+/// A fault on purpose meets one of the next frames.
+constexpr std::uint32_t kAmongFrames = 20;
+
+class Run {
+ public:
+  Run(std::uint64_t seed, const Observer& observer) : seed_(seed), observer_(observer) {}
+
+  /// False: something hung, and bodies still stand on it: it must not be destroyed.
+  bool play();
+  Figures figures();
+
+ private:
+  enum class Phase {
+    kTrouble,  ///< messages flow, members come and go, links fail
+    kCalm,     ///< no more faults; every consumer is there and works off what is left
+    kDrained,  ///< everything is finished: consumers leave
+  };
+  class Member;
+
+  bool start();
+  void producer(int number);
+  void producerSends(int number, DefaultMQProducer& producer);
+  void consumer(int number);
+  void consumerLeaves(DefaultMQPushConsumer& consumer, Machine& machine, sim::SeededRandom& chance,
+                      const std::string& name);
+  static bool hasSettled(const DefaultMQPushConsumer& consumer);
+  void trouble();
+  std::optional<DefaultMQPushConsumer> join(const Machines::Place& place, sim::SeededRandom& chance,
+                                            const std::string& name);
+  void checkBrokers();
+
+  void sleep(base::Nanos time);
+  bool await(Millis limit, const char* what, const std::function<bool()>& done);
+  template <class T>
+  std::optional<Result<T>> finish(Future<T> future, std::string what);
+  void say(const std::string& text);
+  ClientOptions options(const Machines::Place& place) const;
+  base::Nanos between(sim::SeededRandom& chance, Millis low, Millis high) const;
+
+  const std::uint64_t seed_;
+  const Observer& observer_;
+  Ref<sim::SimEngine> engine_;
+  std::shared_ptr<sim::SeededLinkPolicy> links_;
+  std::shared_ptr<cluster::Cluster> cluster_;
+  std::optional<Machines> machines_;
+  std::optional<DefaultMQProducer> relay_;  // what listeners send on with
+  History history_;
+  Phase phase_ = Phase::kTrouble;
+  base::SteadyTime began_{};
+  base::SteadyTime ended_{};
+  int producers_sending_ = kProducers;
+  int unsettled_ = kConsumers;
+  std::uint64_t listeners_ = 0;
+  std::size_t membership_changes_ = 0;
+  std::size_t abrupt_leaves_ = 0;
+};
+
+// ---- small tools
+
+void Run::sleep(base::Nanos time) {
+  const Ref<base::WaitSlot> never = base::makeRef<base::WaitSlot>();
+  engine_->waitFor(*never, engine_->now() + time);
+}
+
+bool Run::await(Millis limit, const char* what, const std::function<bool()>& done) {
+  const base::SteadyTime end = engine_->now() + limit;
+  while (!done()) {
+    if (engine_->now() >= end) {
+      history_.violated(std::string("hung: ") + what + " after " + std::to_string(limit.count() / 1'000) + " s");
+      return false;
+    }
+    sleep(kLookEvery);
+  }
+  return true;
+}
+
+/// Waits by way of the callback, which is counted.
+template <class T>
+std::optional<Result<T>> Run::finish(Future<T> future, std::string what) {
+  struct Answer final : base::Object {
+    std::optional<Result<T>> result;
+  };
+  const auto answer = base::makeRef<Answer>();
+  const auto slot = base::makeRef<base::WaitSlot>();
+  std::move(future).then([this, answer, slot, id = history_.callbackBegins(std::move(what))](Result<T> result) {
+    history_.callbackRuns(id);
+    answer->result.emplace(std::move(result));
+    slot->settle();
+  });
+  engine_->waitFor(*slot, engine_->now() + kCloseMax);
+  return std::move(answer->result);
+}
+
+void Run::say(const std::string& text) {
+  if (!observer_.narrate) return;
+  const auto at = std::chrono::duration_cast<Millis>(engine_->now() - began_).count();
+  observer_.narrate(std::to_string(at / 1'000) + "." + std::to_string(1'000 + at % 1'000).substr(1) + " s  " + text);
+}
+
+ClientOptions Run::options(const Machines::Place& place) const {
+  ClientOptions client;
+  client.namesrvAddr = place.namesrv_addr;
+  client.runtime = mqclient::detail::RuntimeAccess::of(engine_);
+  if (observer_.with_log && observer_.narrate) {
+    client.log = [narrate = observer_.narrate](LogLevel, std::string_view component, std::string_view line) {
+      narrate("    " + std::string(component) + ": " + std::string(line));
+    };
+  }
+  return client;
+}
+
+base::Nanos Run::between(sim::SeededRandom& chance, Millis low, Millis high) const {
+  return base::Nanos(chance.between(base::Nanos(low).count(), base::Nanos(high).count()));
+}
+
+// ---- producers
+
+void Run::producer(int number) {
+  const std::string name = "producer-" + std::to_string(number);
+  const Machines::Place place = machines_->make(name);
+  std::optional<DefaultMQProducer> running;
+  while (!running) {
+    Result<DefaultMQProducer> started = DefaultMQProducer::start("shop-" + std::to_string(number), options(place));
+    if (started) {
+      running.emplace(*std::move(started));
+    } else {
+      say(name + " did not start: " + started.error().message());
+      sleep(1s);
+    }
+  }
+  producerSends(number, *running);
+  const auto flushed = finish(running->flush(), name + "'s flush");
+  if (!flushed || !*flushed) history_.violated(name + "'s flush failed");
+  --producers_sending_;
+  say(name + " is done");
+  const auto closed = finish(running->closeAsync(), name + "'s close");
+  if (!closed || !*closed || (*closed)->abandoned > 0) history_.violated(name + "'s close left sends behind");
+}
+
+/// 0 sends and waits; 1 has several under way; 2 sends batches, by key, and one way.
+void Run::producerSends(int number, DefaultMQProducer& producer) {
+  sim::SeededRandom chance(seed_, kStreamProducer + static_cast<std::uint64_t>(number));
+  std::size_t acknowledged = 0;
+  int in_flight = 0;
+  int count = 0;
+  const auto fresh = [&] { return "p" + std::to_string(number) + "-" + std::to_string(++count); };
+  const auto ended = [&](std::size_t id, std::size_t messages, const Result<SendResult>& result) {
+    history_.sendEnds(id, result);
+    if (result) {
+      acknowledged += messages;
+    } else {
+      say("producer-" + std::to_string(number) + ": " + result.error().message());
+    }
+  };
+  while (acknowledged < kAcknowledgedPerProducer) {
+    const std::string body = fresh();
+    if (number == 0) {
+      const std::size_t id = history_.sendBegins({body});
+      ended(id, 1, producer.send(Message(kTopic, body)));
+    } else if (number == 1) {
+      const std::size_t id = history_.sendBegins({body});
+      ++in_flight;
+      producer.sendAsync(Message(kTopic, body)).then([&, id](Result<SendResult> result) {
+        --in_flight;
+        ended(id, 1, result);
+      });
+      while (in_flight >= kInFlightMax) sleep(kLookEvery);
+    } else if (const std::uint64_t way = chance.below(10); way < 4) {
+      std::vector<std::string> bodies{body};
+      std::vector<Message> batch{Message(kTopic, body)};
+      for (std::uint64_t more = 1 + chance.below(5); more > 0; --more) {
+        bodies.push_back(fresh());
+        batch.emplace_back(kTopic, bodies.back());
+      }
+      const std::size_t id = history_.sendBegins(bodies);
+      ended(id, bodies.size(), producer.sendBatch(std::move(batch)));
+      sleep(between(chance, 500ms, 2s));
+    } else if (way < 9) {
+      const std::string_view key = body;
+      const SelectMessageQueueByHash by_key(key);
+      const std::size_t id = history_.sendBegins({body});
+      ended(id, 1, producer.send(Message(kTopic, body), by_key));
+    } else {
+      (void)producer.sendOneway(Message(kTopic, body));  // what is stored of it must come, too
+    }
+    sleep(between(chance, 50ms, 950ms));
+  }
+  // The callbacks refer to this call.
+  while (in_flight > 0) sleep(kLookEvery);
+}
+
+// ---- consumers
+
+/// The listener of one member: slow at times, and at times unwilling.
+class Run::Member {
+ public:
+  Member(Run& run, std::uint64_t stream) : run_(run), chance_(run.seed_, stream) {}
+
+  Status listen(Messages messages, ConsumeConcurrentlyContext& context) {
+    came(messages);
+    beSlow();
+    const std::uint64_t mood = chance_.below(100);
+    if (mood < 4) return Status::RECONSUME_LATER;
+    if (mood < 5) throw std::runtime_error("the listener does not feel like it");
+    if (mood < 8) {
+      const auto done = static_cast<std::size_t>(chance_.below(messages.size() + 1));
+      context.ackIndex = static_cast<int>(done) - 1;
+      messages = messages.first(done);
+    } else if (mood < 10) {
+      const auto again = static_cast<std::size_t>(chance_.below(messages.size()));
+      context.reconsumeLater(again);
+      for (std::size_t i = 0; i < messages.size(); ++i) {
+        if (i != again) run_.history_.finished(messages[i]);
+      }
+      return Status::CONSUME_SUCCESS;
+    }
+    finished(messages);
+    return Status::CONSUME_SUCCESS;
+  }
+
+  Future<Status> sendOn(Messages messages, ConsumeConcurrentlyContext& /*context*/) {
+    came(messages);
+    for (const MessageExt& m : messages) {
+      const std::size_t id = run_.history_.callbackBegins("a message sent on");
+      Message copy(kAuditTopic, std::string(m.body()));
+      Result<SendResult> sent = co_await run_.relay_->sendAsync(std::move(copy));
+      run_.history_.callbackRuns(id);
+      if (!sent) co_return Status::RECONSUME_LATER;
+    }
+    finished(messages);
+    co_return Status::CONSUME_SUCCESS;
+  }
+
+ private:
+  void came(Messages messages) {
+    for (const MessageExt& m : messages) run_.history_.delivered(m);
+  }
+  void finished(Messages messages) {
+    for (const MessageExt& m : messages) run_.history_.finished(m);
+  }
+  void beSlow() {
+    const std::uint64_t draw = chance_.below(100);
+    if (draw < 1) return run_.sleep(run_.between(chance_, 4s, 9s));
+    if (draw < 15) run_.sleep(run_.between(chance_, 10ms, 1500ms));
+  }
+
+  Run& run_;
+  sim::SeededRandom chance_;
+};
+
+std::optional<DefaultMQPushConsumer> Run::join(const Machines::Place& place, sim::SeededRandom& chance,
+                                               const std::string& name) {
+  const auto member = std::make_shared<Member>(*this, kStreamListener + ++listeners_);
+  PushConsumerOptions wanted;
+  wanted.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET();
+  wanted.consumeThreadMax = static_cast<int>(chance.between(1, 8));
+  wanted.consumeMessageBatchMaxSize = static_cast<int>(chance.between(1, 4));
+  wanted.pullBatchSize = static_cast<int>(chance.between(2, 32));
+  const bool sends_on = chance.below(4) == 0;
+  MessageListener listener =
+      sends_on ? MessageListener([member](Messages m, ConsumeConcurrentlyContext& c) { return member->sendOn(m, c); })
+               : MessageListener([member](Messages m, ConsumeConcurrentlyContext& c) { return member->listen(m, c); });
+  Result<DefaultMQPushConsumer> started =
+      DefaultMQPushConsumer::start(kGroup, {{kTopic}}, std::move(listener), options(place), std::move(wanted));
+  if (!started) {
+    say(name + " did not start: " + started.error().message());
+    return std::nullopt;
+  }
+  ++membership_changes_;
+  say(name + " joined" + (sends_on ? ", sends on" : ""));
+  return *std::move(started);
+}
+
+void Run::consumer(int number) {
+  sim::SeededRandom chance(seed_, kStreamConsumer + static_cast<std::uint64_t>(number));
+  bool settled = false;
+  sleep(between(chance, 0ms, 4s));
+  for (int life = 1; phase_ != Phase::kDrained && !settled; ++life) {
+    const std::string name = "consumer-" + std::to_string(number) + "-" + std::to_string(life);
+    const Machines::Place place = machines_->make(name);
+    std::optional<DefaultMQPushConsumer> running = join(place, chance, name);
+    if (!running) {
+      sleep(1s);
+      continue;
+    }
+    const base::SteadyTime leaves = engine_->now() + between(chance, 3s, 20s);
+    while (phase_ == Phase::kTrouble && engine_->now() < leaves) {
+      sleep(between(chance, 200ms, 3s));
+      if (chance.below(8) == 0) {
+        running->commit().then([this, id = history_.callbackBegins(name + "'s commit")](const Result<void>&) {
+          history_.callbackRuns(id);
+        });
+      }
+    }
+    if (phase_ == Phase::kTrouble) {
+      consumerLeaves(*running, *place.machine, chance, name);
+      running.reset();
+      ++membership_changes_;
+      say(name + " is gone");
+      place.machine->die();
+      sleep(between(chance, 100ms, 4s));
+      continue;
+    }
+    // All of them stay until all of them have settled: what one gives up early would come again to another.
+    const std::string waiting = name + " settling";
+    (void)await(kDrainMax, waiting.c_str(), [&] { return phase_ == Phase::kDrained && hasSettled(*running); });
+    settled = true;
+    --unsettled_;
+    (void)await(kDrainMax, waiting.c_str(), [this] { return unsettled_ == 0; });
+    const auto report = finish(running->closeAsync(), name + "'s close");
+    if (!report || !*report || !(*report)->complete()) {
+      history_.violated(name + " had nothing left to do and still closed with: " +
+                        (report && *report ? (*report)->toString() : std::string("no report")));
+    }
+  }
+  if (!settled) --unsettled_;  // it was away when the end came
+}
+
+/// Nothing cached, everything committed: also, no link in use is silent any more.
+bool Run::hasSettled(const DefaultMQPushConsumer& consumer) {
+  const std::vector<QueueProgress> queues = consumer.progress();
+  return std::all_of(queues.begin(), queues.end(), [](const QueueProgress& q) {
+    return q.cached == 0 && q.committed >= 0 && q.committed == q.consumed;
+  });
+}
+
+void Run::consumerLeaves(DefaultMQPushConsumer& consumer, Machine& machine, sim::SeededRandom& chance,
+                         const std::string& name) {
+  const std::uint64_t way = chance.below(10);
+  if (way < 4) {
+    say(name + " leaves");
+    (void)finish(consumer.closeAsync(), name + "'s close");
+  } else if (way < 5) {
+    say(name + "'s handle is dropped");  // by the caller, at once
+  } else {
+    say(name + "'s machine dies");
+    ++abrupt_leaves_;
+    machine.die();
+    if (chance.coin()) sleep(between(chance, 0ms, 2s));  // works on what it has, and nobody hears of it
+    (void)finish(consumer.closeAsync(Millis(chance.between(0, 1'000))), name + "'s close");
+  }
+}
+
+// ---- trouble
+
+void Run::trouble() {
+  sim::SeededRandom chance(seed_, kStreamTrouble);
+  while (phase_ == Phase::kTrouble) {
+    sleep(between(chance, 500ms, 6s));
+    if (phase_ != Phase::kTrouble) return;
+    switch (chance.below(6)) {
+      case 0:
+      case 1:
+        say("a link is cut");
+        links_->cutSoon(kAmongFrames);
+        break;
+      case 2:
+      case 3:
+        say("a link falls silent");
+        links_->silenceSoon(kAmongFrames);
+        break;
+      default: {
+        say("links are slow");
+        sim::LinkFaults slow = kFaults;
+        slow.delay_max = between(chance, 10ms, std::chrono::duration_cast<Millis>(kSlowLink));
+        links_->setFaults(slow);
+        sleep(between(chance, 500ms, 4s));
+        if (phase_ == Phase::kTrouble) links_->setFaults(kFaults);
+      }
+    }
+  }
+}
+
+// ---- the run
+
+bool Run::start() {
+  sim::SimOptions options;
+  options.seed = seed_;
+  options.schedule = sim::SimOptions::Schedule::kSeeded;
+  options.time = sim::SimOptions::Time::kAutoAdvance;
+  options.on_stuck = observer_.on_stuck;
+  engine_ = sim::makeSimEngine(std::move(options));
+  began_ = engine_->now();
+  links_ = std::make_shared<sim::SeededLinkPolicy>(engine_, sim::LinkFaults{});
+  MockClusterOptions shape;
+  shape.nameservers = 2;
+  shape.brokers = 2;
+  Result<std::shared_ptr<cluster::Cluster>> started =
+      cluster::Cluster::start({.options = shape, .engine = engine_, .link_policy = links_});
+  if (!started) {
+    history_.violated("the cluster did not start: " + started.error().message());
+    return false;
+  }
+  cluster_ = *std::move(started);
+  machines_.emplace(engine_, cluster_->network(), cluster_->nameserverAddresses());
+  for (const char* topic : {kTopic, kAuditTopic}) {
+    const Result<void> made = cluster_->createTopic(
+        {.topicName = topic, .readQueueNums = kQueuesPerBroker, .writeQueueNums = kQueuesPerBroker});
+    if (!made) history_.violated("the topic was not made: " + made.error().message());
+  }
+  Result<DefaultMQProducer> relay = DefaultMQProducer::start("relay", this->options(machines_->make("relay")));
+  if (!relay) {
+    history_.violated("the relay did not start: " + relay.error().message());
+    return false;
+  }
+  relay_.emplace(*std::move(relay));
+  return true;
+}
+
+bool Run::play() {
+  if (!start()) return true;
+  links_->setFaults(kFaults);
+  for (int i = 0; i < kProducers; ++i) engine_->spawn("producer", [this, i] { producer(i); });
+  for (int i = 0; i < kConsumers; ++i) engine_->spawn("consumer", [this, i] { consumer(i); });
+  engine_->spawn("trouble", [this] { trouble(); });
+
+  const bool sent = await(kTroubleMax, "sending", [this] {
+    return producers_sending_ == 0 && engine_->now() - began_ >= Millis(kVirtualMillisMin) &&
+           links_->counters().faults() >= kLinkFaultsMin && membership_changes_ >= kMembershipChangesMin;
+  });
+  if (!sent) return false;
+  say("the faults stop");
+  links_->calm();
+  phase_ = Phase::kCalm;
+  // Nobody sends any more; a frame that is still on its way arrives within its delay.
+  sleep(kSlowLink * 2);
+  history_.stored(cluster_->messages(kTopic));
+  const bool drained = await(kDrainMax, "draining", [this] { return history_.unfinished() == 0; });
+  say(drained ? "everything is finished" : "not everything is finished");
+  phase_ = Phase::kDrained;
+  if (!await(kDrainMax + kDrainMax + kCloseMax, "closing", [this] { return engine_->bodies() == 0; })) return false;
+  const auto closed = finish(relay_->closeAsync(), "the relay's close");
+  if (!closed || !*closed) history_.violated("the relay did not close");
+  relay_.reset();
+  ended_ = engine_->now();
+  if (drained) checkBrokers();
+  cluster_->stop();
+  machines_.reset();
+  engine_->advance(kCloseMax);
+  if (engine_->armedTimers() > 0) history_.violated("timers are armed after the end:\n" + engine_->pendingReport());
+  return true;
+}
+
+/// Nothing may be left of the group but its offsets, and those stand at the end of every queue.
+void Run::checkBrokers() {
+  for (const std::string& name : cluster_->brokerNames()) {
+    cluster_->inspect(name, [&](const broker::Inspection& broker) {
+      for (int queue = 0; queue < kQueuesPerBroker; ++queue) {
+        const std::int64_t end = broker.maxOffset(kTopic, queue);
+        const std::int64_t committed = broker.committedOffset(kGroup, kTopic, queue).value_or(0);
+        if (committed != end) {
+          history_.violated(name + "/" + std::to_string(queue) + " is committed to " + std::to_string(committed) +
+                            " of " + std::to_string(end));
+        }
+      }
+      if (!broker.members(kGroup).empty()) history_.violated(name + " still knows members");
+      if (broker.heldPulls() != 0) history_.violated(name + " still holds pulls");
+      if (broker.counters().responders_dropped != 0) history_.violated(name + " left requests without an answer");
+    });
+  }
+}
+
+Figures Run::figures() {
+  Figures f;
+  f.trace_hash = engine_->traceHash();
+  f.schedule_hash = engine_->scheduleHash();
+  f.events = engine_->events();
+  f.virtual_millis = std::chrono::duration_cast<Millis>(ended_ - began_).count();
+  const sim::LinkCounters links = links_ ? links_->counters() : sim::LinkCounters{};
+  f.frames = links.frames;
+  f.link_faults = links.faults();
+  f.sends = history_.sends();
+  f.messages = history_.acknowledged();
+  f.deliveries = history_.deliveries();
+  f.repeated = history_.repeated();
+  f.membership_changes = membership_changes_;
+  f.abrupt_leaves = abrupt_leaves_;
+  if (f.messages < kMessagesMin) history_.violated("only " + std::to_string(f.messages) + " messages");
+  f.violations = history_.violations();
+  return f;
+}
+
+}  // namespace
+
+Figures runSeed(std::uint64_t seed, const Observer& observer) {
+  auto run = std::make_unique<Run>(seed, observer);
+  const bool ended = run->play();
+  Figures figures = run->figures();
+  if (!ended) static_cast<void>(run.release());  // its bodies still stand on it
+  return figures;
+}
+
+}  // namespace mqclient::simulation
