@@ -1,9 +1,11 @@
 #include "scenario.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -27,7 +29,9 @@ using Status = ConsumeConcurrentlyStatus;
 constexpr const char* kTopic = "orders";
 constexpr const char* kAuditTopic = "audit";
 constexpr const char* kGroup = "workers";
+constexpr int kBrokers = 2;
 constexpr int kQueuesPerBroker = 4;
+constexpr std::size_t kQueues = kBrokers * kQueuesPerBroker;
 constexpr int kProducers = 3;
 constexpr int kConsumers = 4;
 constexpr std::size_t kAcknowledgedPerProducer = 105;
@@ -68,9 +72,14 @@ class Run {
   enum class Phase {
     kTrouble,  ///< messages flow, members come and go, links fail
     kCalm,     ///< no more faults; every consumer is there and works off what is left
-    kDrained,  ///< everything is finished: consumers leave
+    kSettled,  ///< everything is finished and committed: consumers leave
   };
   class Member;
+  /// A consumer that stays to the end.
+  struct Staying {
+    DefaultMQPushConsumer* consumer = nullptr;
+    Member* listener = nullptr;
+  };
 
   bool start();
   void producer(int number);
@@ -78,10 +87,10 @@ class Run {
   void consumer(int number);
   void consumerLeaves(DefaultMQPushConsumer& consumer, Machine& machine, sim::SeededRandom& chance,
                       const std::string& name);
-  static bool hasSettled(const DefaultMQPushConsumer& consumer);
+  bool settled() const;
   void trouble();
-  std::optional<DefaultMQPushConsumer> join(const Machines::Place& place, sim::SeededRandom& chance,
-                                            const std::string& name);
+  std::optional<DefaultMQPushConsumer> join(const Machines::Place& place, const std::shared_ptr<Member>& member,
+                                            sim::SeededRandom& chance, const std::string& name);
   void checkBrokers();
 
   void sleep(base::Nanos time);
@@ -89,7 +98,7 @@ class Run {
   template <class T>
   std::optional<Result<T>> finish(Future<T> future, std::string what);
   void say(const std::string& text);
-  ClientOptions options(const Machines::Place& place) const;
+  ClientOptions options(const Machines::Place& place);
   base::Nanos between(sim::SeededRandom& chance, Millis low, Millis high) const;
 
   const std::uint64_t seed_;
@@ -104,7 +113,7 @@ class Run {
   base::SteadyTime began_{};
   base::SteadyTime ended_{};
   int producers_sending_ = kProducers;
-  int unsettled_ = kConsumers;
+  std::array<Staying, kConsumers> staying_{};
   std::uint64_t listeners_ = 0;
   std::size_t membership_changes_ = 0;
   std::size_t abrupt_leaves_ = 0;
@@ -152,15 +161,14 @@ void Run::say(const std::string& text) {
   observer_.narrate(std::to_string(at / 1'000) + "." + std::to_string(1'000 + at % 1'000).substr(1) + " s  " + text);
 }
 
-ClientOptions Run::options(const Machines::Place& place) const {
+ClientOptions Run::options(const Machines::Place& place) {
   ClientOptions client;
   client.namesrvAddr = place.namesrv_addr;
   client.runtime = mqclient::detail::RuntimeAccess::of(engine_);
-  if (observer_.with_log && observer_.narrate) {
-    client.log = [narrate = observer_.narrate](LogLevel, std::string_view component, std::string_view line) {
-      narrate("    " + std::string(component) + ": " + std::string(line));
-    };
-  }
+  // Always there, so that listening to the log does not change the run.
+  client.log = [this](LogLevel, std::string_view component, std::string_view line) {
+    if (observer_.with_log) say("    " + std::string(component) + ": " + std::string(line));
+  };
   return client;
 }
 
@@ -251,7 +259,11 @@ class Run::Member {
  public:
   Member(Run& run, std::uint64_t stream) : run_(run), chance_(run.seed_, stream) {}
 
+  /// Calls that run now.
+  int running() const noexcept { return running_; }
+
   Status listen(Messages messages, ConsumeConcurrentlyContext& context) {
+    const Running here(running_);
     came(messages);
     beSlow();
     const std::uint64_t mood = chance_.below(100);
@@ -274,6 +286,7 @@ class Run::Member {
   }
 
   Future<Status> sendOn(Messages messages, ConsumeConcurrentlyContext& /*context*/) {
+    const Running here(running_);
     came(messages);
     for (const MessageExt& m : messages) {
       const std::size_t id = run_.history_.callbackBegins("a message sent on");
@@ -287,6 +300,13 @@ class Run::Member {
   }
 
  private:
+  struct Running {
+    explicit Running(int& n) noexcept : count(n) { ++count; }
+    ~Running() { --count; }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+    int& count;
+  };
   void came(Messages messages) {
     for (const MessageExt& m : messages) run_.history_.delivered(m);
   }
@@ -301,11 +321,11 @@ class Run::Member {
 
   Run& run_;
   sim::SeededRandom chance_;
+  int running_ = 0;
 };
 
-std::optional<DefaultMQPushConsumer> Run::join(const Machines::Place& place, sim::SeededRandom& chance,
-                                               const std::string& name) {
-  const auto member = std::make_shared<Member>(*this, kStreamListener + ++listeners_);
+std::optional<DefaultMQPushConsumer> Run::join(const Machines::Place& place, const std::shared_ptr<Member>& member,
+                                               sim::SeededRandom& chance, const std::string& name) {
   PushConsumerOptions wanted;
   wanted.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET();
   wanted.consumeThreadMax = static_cast<int>(chance.between(1, 8));
@@ -328,12 +348,12 @@ std::optional<DefaultMQPushConsumer> Run::join(const Machines::Place& place, sim
 
 void Run::consumer(int number) {
   sim::SeededRandom chance(seed_, kStreamConsumer + static_cast<std::uint64_t>(number));
-  bool settled = false;
   sleep(between(chance, 0ms, 4s));
-  for (int life = 1; phase_ != Phase::kDrained && !settled; ++life) {
+  for (int life = 1; phase_ != Phase::kSettled; ++life) {
     const std::string name = "consumer-" + std::to_string(number) + "-" + std::to_string(life);
     const Machines::Place place = machines_->make(name);
-    std::optional<DefaultMQPushConsumer> running = join(place, chance, name);
+    const auto listener = std::make_shared<Member>(*this, kStreamListener + ++listeners_);
+    std::optional<DefaultMQPushConsumer> running = join(place, listener, chance, name);
     if (!running) {
       sleep(1s);
       continue;
@@ -356,27 +376,31 @@ void Run::consumer(int number) {
       sleep(between(chance, 100ms, 4s));
       continue;
     }
+    staying_[static_cast<std::size_t>(number)] = {&*running, listener.get()};
     // All of them stay until all of them have settled: what one gives up early would come again to another.
-    const std::string waiting = name + " settling";
-    (void)await(kDrainMax, waiting.c_str(), [&] { return phase_ == Phase::kDrained && hasSettled(*running); });
-    settled = true;
-    --unsettled_;
-    (void)await(kDrainMax, waiting.c_str(), [this] { return unsettled_ == 0; });
+    while (phase_ != Phase::kSettled) sleep(kLookEvery);
     const auto report = finish(running->closeAsync(), name + "'s close");
     if (!report || !*report || !(*report)->complete()) {
       history_.violated(name + " had nothing left to do and still closed with: " +
                         (report && *report ? (*report)->toString() : std::string("no report")));
     }
   }
-  if (!settled) --unsettled_;  // it was away when the end came
 }
 
-/// Nothing cached, everything committed: also, no link in use is silent any more.
-bool Run::hasSettled(const DefaultMQPushConsumer& consumer) {
-  const std::vector<QueueProgress> queues = consumer.progress();
-  return std::all_of(queues.begin(), queues.end(), [](const QueueProgress& q) {
-    return q.cached == 0 && q.committed >= 0 && q.committed == q.consumed;
-  });
+/// Every consumer is there, the queues are shared out, nothing is cached or runs, everything is committed (so that no
+/// link in use is silent any more).
+bool Run::settled() const {
+  std::set<MessageQueue> owned;
+  std::size_t shares = 0;
+  for (const Staying& staying : staying_) {
+    if (staying.consumer == nullptr || staying.listener->running() > 0) return false;
+    for (const QueueProgress& queue : staying.consumer->progress()) {
+      if (queue.cached != 0 || queue.committed < 0 || queue.committed != queue.consumed) return false;
+      owned.insert(queue.messageQueue);
+      ++shares;
+    }
+  }
+  return shares == owned.size() && shares == kQueues;
 }
 
 void Run::consumerLeaves(DefaultMQPushConsumer& consumer, Machine& machine, sim::SeededRandom& chance,
@@ -439,7 +463,7 @@ bool Run::start() {
   links_ = std::make_shared<sim::SeededLinkPolicy>(engine_, sim::LinkFaults{});
   MockClusterOptions shape;
   shape.nameservers = 2;
-  shape.brokers = 2;
+  shape.brokers = kBrokers;
   Result<std::shared_ptr<cluster::Cluster>> started =
       cluster::Cluster::start({.options = shape, .engine = engine_, .link_policy = links_});
   if (!started) {
@@ -482,8 +506,10 @@ bool Run::play() {
   history_.stored(cluster_->messages(kTopic));
   const bool drained = await(kDrainMax, "draining", [this] { return history_.unfinished() == 0; });
   say(drained ? "everything is finished" : "not everything is finished");
-  phase_ = Phase::kDrained;
-  if (!await(kDrainMax + kDrainMax + kCloseMax, "closing", [this] { return engine_->bodies() == 0; })) return false;
+  if (!await(kDrainMax, "settling", [this] { return settled(); })) return false;
+  say("everything is committed");
+  phase_ = Phase::kSettled;
+  if (!await(kCloseMax, "closing", [this] { return engine_->bodies() == 0; })) return false;
   const auto closed = finish(relay_->closeAsync(), "the relay's close");
   if (!closed || !*closed) history_.violated("the relay did not close");
   relay_.reset();
