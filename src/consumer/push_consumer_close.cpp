@@ -90,17 +90,19 @@ void PushConsumer::unregistered() {
   hooks_.reset();
   for (const std::string& topic : watched_) instance().unwatchTopic(topic);
   watched_.clear();
+  report_.drained = context_->drained.load(std::memory_order_relaxed);
+  report_.abandoned = context_->abandoned.load(std::memory_order_relaxed);
+  std::sort(report_.offsetsNotCommitted.begin(), report_.offsetsNotCommitted.end());
+  report_.took = std::chrono::duration_cast<Millis>(context_->engine().now() - closing_since_);
+  // The last line: the instance takes the user's hooks with it.
+  context_->log().write(LogLevel::kInfo, "consumer", "group " + context_->group + " closed: " + report_.toString());
   lease_.release(
       base::Completion<void>::of([me = self()](Result<void>&&) { me->post([me = me.get()] { me->closed(); }); }));
 }
 
 void PushConsumer::closed() {
   step_ = Step::kClosed;
-  report_.drained = context_->drained.load(std::memory_order_relaxed);
-  report_.abandoned = context_->abandoned.load(std::memory_order_relaxed);
-  std::sort(report_.offsetsNotCommitted.begin(), report_.offsetsNotCommitted.end());
   report_.took = std::chrono::duration_cast<Millis>(context_->engine().now() - closing_since_);
-  context_->log().write(LogLevel::kInfo, "consumer", "group " + context_->group + " closed: " + report_.toString());
   std::vector<base::Completion<CloseReport>> waiters = std::move(close_waiters_);
   close_waiters_.clear();
   for (base::Completion<CloseReport>& done : waiters) std::move(done)(report_);
