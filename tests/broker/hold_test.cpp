@@ -58,7 +58,7 @@ struct Race {
   std::uint64_t schedule = 0;
 };
 
-constexpr std::uint64_t kSeeds = 1'500;
+constexpr std::uint64_t kSeeds = 800;
 
 // B6: whatever the order of hold, append and wake, a message that is stored reaches the pull that waits for it.
 TEST(HoldTest, NoOrderLosesAnArrival) {
