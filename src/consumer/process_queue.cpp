@@ -209,7 +209,8 @@ void ProcessQueue::pull() {
   const std::int64_t consumed = consumed_.load(std::memory_order_relaxed);
   pull_broker_ = to->broker_id;
   pull_commit_.reset();
-  if (pull_broker_ == 0 && consumed != committed_.load(std::memory_order_relaxed)) pull_commit_ = consumed;
+  // Also what was confirmed already: a member that had the queue before may have committed its older view since.
+  if (pull_broker_ == 0) pull_commit_ = consumed;
 
   protocol::PullMessageRequestHeaderView header;
   header.consumerGroup = context_->group;

@@ -96,6 +96,15 @@ std::size_t History::unfinished() const {
   return count;
 }
 
+std::int64_t History::end(const MessageQueue& queue) const {
+  const auto found = queues_.find(queue);
+  if (found == queues_.end()) return 0;
+  const auto& places = found->second.places;
+  const auto last =
+      std::find_if(places.rbegin(), places.rend(), [](const auto& place) { return place.second.is_stored; });
+  return last == places.rend() ? 0 : last->first + 1;
+}
+
 std::vector<std::string> History::violations() {
   for (const Send& send : sends_) {
     if (send.outcomes == 1) continue;

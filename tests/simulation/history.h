@@ -42,6 +42,8 @@ class History {
   void stored(const std::vector<MessageExt>& messages);
   /// How many of those no listener has finished.
   std::size_t unfinished() const;
+  /// The offset behind a queue's last stored message; 0: it holds none.
+  std::int64_t end(const MessageQueue& queue) const;
   /// What is wrong, after judging everything. Call once.
   std::vector<std::string> violations();
 

@@ -387,20 +387,25 @@ void Run::consumer(int number) {
   }
 }
 
-/// Every consumer is there, the queues are shared out, nothing is cached or runs, everything is committed (so that no
-/// link in use is silent any more).
+/// Every consumer is there, the queues are shared out, nothing is cached or runs, everything is committed to the
+/// end, and the brokers say so (so that no link in use is silent any more).
 bool Run::settled() const {
   std::set<MessageQueue> owned;
   std::size_t shares = 0;
   for (const Staying& staying : staying_) {
     if (staying.consumer == nullptr || staying.listener->running() > 0) return false;
     for (const QueueProgress& queue : staying.consumer->progress()) {
-      if (queue.cached != 0 || queue.committed < 0 || queue.committed != queue.consumed) return false;
+      const std::int64_t end = history_.end(queue.messageQueue);
+      if (queue.cached != 0 || queue.consumed != end || queue.committed != end) return false;
       owned.insert(queue.messageQueue);
       ++shares;
     }
   }
-  return shares == owned.size() && shares == kQueues;
+  if (shares != owned.size() || shares != kQueues) return false;
+  // A member of before may have committed its older view last; the owner's next pull puts that right.
+  return std::all_of(owned.begin(), owned.end(), [this](const MessageQueue& queue) {
+    return std::max<std::int64_t>(cluster_->committedOffset(kGroup, queue), 0) == history_.end(queue);
+  });
 }
 
 void Run::consumerLeaves(DefaultMQPushConsumer& consumer, Machine& machine, sim::SeededRandom& chance,
