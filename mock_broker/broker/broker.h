@@ -36,15 +36,15 @@ struct TopicConfig {
 /// What a broker is made of. Names of RocketMQ's broker.conf keep their spelling; figures are BrokerConfig.java's and
 /// MessageStoreConfig.java's unless the comment says otherwise.
 struct BrokerOptions {
-  base::Ref<base::Engine> engine;
-  base::Ref<remoting::Transport> transport;
-  base::Ref<base::Log> log;  ///< null: silent
+  base::Ref<base::Engine> engine{};
+  base::Ref<remoting::Transport> transport{};
+  base::Ref<base::Log> log{};  ///< null: silent
 
-  std::string address;  ///< "ip:port" to listen on; becomes the store host of records and the registered address
+  std::string address{};  ///< "ip:port" to listen on; becomes the store host of records and the registered address
   std::string brokerName{"broker-a"};
   std::string brokerClusterName{"DefaultCluster"};
   std::int64_t brokerId{0};
-  std::vector<std::string> namesrvAddrs;  ///< registered with each of them, independently
+  std::vector<std::string> namesrvAddrs{};  ///< registered with each of them, independently
 
   remoting::RemotingServerOptions server{};
 
