@@ -209,8 +209,10 @@ void ProcessQueue::pull() {
   const std::int64_t consumed = consumed_.load(std::memory_order_relaxed);
   pull_broker_ = to->broker_id;
   pull_commit_.reset();
-  // Also what was confirmed already: a member that had the queue before may have committed its older view since.
-  if (pull_broker_ == 0) pull_commit_ = consumed;
+  // Also what was confirmed already: a member that had the queue before may have committed its older view since. Not
+  // with the first pull: what that member commits in parting may be newer than what we were told.
+  const bool again = std::exchange(pulled_before_, true);
+  if (pull_broker_ == 0 && (again || consumed != committed_.load(std::memory_order_relaxed))) pull_commit_ = consumed;
 
   protocol::PullMessageRequestHeaderView header;
   header.consumerGroup = context_->group;

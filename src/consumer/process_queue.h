@@ -137,6 +137,7 @@ class ProcessQueue final : public base::Object {
   bool idle_reported_ = false;
   bool started_reported_ = false;
   bool in_flight_ = false;                   // a pull is under way
+  bool pulled_before_ = false;               // not the first pull
   std::optional<std::int64_t> pull_commit_;  // the offset that pull commits
   std::int64_t pull_broker_ = 0;             // the id it went to
   std::int64_t suggested_broker_ = 0;        // whom the last answer told to ask next
