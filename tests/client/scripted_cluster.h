@@ -82,7 +82,7 @@ class Server final : public remoting::RequestHandler {
     };
   }
   /// Whatever waits is given back unanswered-for, and peers, which hold their handler, are let go.
-  void release() {
+  void letGo() {
     peers.clear();
     for (Responder& responder : held) std::move(responder).discard(remoting::Discard::kStopping);
     held.clear();
@@ -182,7 +182,7 @@ class ClusterTest : public testing::Test {
   }
   void TearDown() override {
     engine->runUntilIdle();
-    for (const auto& server : all) server->release();
+    for (const auto& server : all) server->letGo();
     for (auto& [address, server] : listening) server->close(base::Completion<void>());
     engine->runUntilIdle();
     listening.clear();
