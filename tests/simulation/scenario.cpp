@@ -29,9 +29,9 @@ using Status = ConsumeConcurrentlyStatus;
 constexpr const char* kTopic = "orders";
 constexpr const char* kAuditTopic = "audit";
 constexpr const char* kGroup = "workers";
-constexpr int kBrokers = 2;
+constexpr std::size_t kBrokers = 2;
 constexpr int kQueuesPerBroker = 4;
-constexpr std::size_t kQueues = kBrokers * kQueuesPerBroker;
+constexpr std::size_t kQueues = kBrokers * std::size_t{kQueuesPerBroker};
 constexpr int kProducers = 3;
 constexpr int kConsumers = 4;
 constexpr std::size_t kAcknowledgedPerProducer = 105;
@@ -93,7 +93,7 @@ class Run {
                                             sim::SeededRandom& chance, const std::string& name);
   void checkBrokers();
 
-  void sleep(base::Nanos time);
+  void letPass(base::Nanos time);
   bool await(Millis limit, const char* what, const std::function<bool()>& done);
   template <class T>
   std::optional<Result<T>> finish(Future<T> future, std::string what);
@@ -121,7 +121,7 @@ class Run {
 
 // ---- small tools
 
-void Run::sleep(base::Nanos time) {
+void Run::letPass(base::Nanos time) {
   const Ref<base::WaitSlot> never = base::makeRef<base::WaitSlot>();
   engine_->waitFor(*never, engine_->now() + time);
 }
@@ -133,7 +133,7 @@ bool Run::await(Millis limit, const char* what, const std::function<bool()>& don
       history_.violated(std::string("hung: ") + what + " after " + std::to_string(limit.count() / 1'000) + " s");
       return false;
     }
-    sleep(kLookEvery);
+    letPass(kLookEvery);
   }
   return true;
 }
@@ -188,7 +188,7 @@ void Run::producer(int number) {
       running.emplace(*std::move(started));
     } else {
       say(name + " did not start: " + started.error().message());
-      sleep(1s);
+      letPass(1s);
     }
   }
   producerSends(number, *running);
@@ -227,7 +227,7 @@ void Run::producerSends(int number, DefaultMQProducer& producer) {
         --in_flight;
         ended(id, 1, result);
       });
-      while (in_flight >= kInFlightMax) sleep(kLookEvery);
+      while (in_flight >= kInFlightMax) letPass(kLookEvery);
     } else if (const std::uint64_t way = chance.below(10); way < 4) {
       std::vector<std::string> bodies{body};
       std::vector<Message> batch{Message(kTopic, body)};
@@ -237,7 +237,7 @@ void Run::producerSends(int number, DefaultMQProducer& producer) {
       }
       const std::size_t id = history_.sendBegins(bodies);
       ended(id, bodies.size(), producer.sendBatch(std::move(batch)));
-      sleep(between(chance, 500ms, 2s));
+      letPass(between(chance, 500ms, 2s));
     } else if (way < 9) {
       const std::string_view key = body;
       const SelectMessageQueueByHash by_key(key);
@@ -246,10 +246,10 @@ void Run::producerSends(int number, DefaultMQProducer& producer) {
     } else {
       (void)producer.sendOneway(Message(kTopic, body));  // what is stored of it must come, too
     }
-    sleep(between(chance, 50ms, 950ms));
+    letPass(between(chance, 50ms, 950ms));
   }
   // The callbacks refer to this call.
-  while (in_flight > 0) sleep(kLookEvery);
+  while (in_flight > 0) letPass(kLookEvery);
 }
 
 // ---- consumers
@@ -315,8 +315,8 @@ class Run::Member {
   }
   void beSlow() {
     const std::uint64_t draw = chance_.below(100);
-    if (draw < 1) return run_.sleep(run_.between(chance_, 4s, 9s));
-    if (draw < 15) run_.sleep(run_.between(chance_, 10ms, 1500ms));
+    if (draw < 1) return run_.letPass(run_.between(chance_, 4s, 9s));
+    if (draw < 15) run_.letPass(run_.between(chance_, 10ms, 1500ms));
   }
 
   Run& run_;
@@ -348,19 +348,19 @@ std::optional<DefaultMQPushConsumer> Run::join(const Machines::Place& place, con
 
 void Run::consumer(int number) {
   sim::SeededRandom chance(seed_, kStreamConsumer + static_cast<std::uint64_t>(number));
-  sleep(between(chance, 0ms, 4s));
+  letPass(between(chance, 0ms, 4s));
   for (int life = 1; phase_ != Phase::kSettled; ++life) {
     const std::string name = "consumer-" + std::to_string(number) + "-" + std::to_string(life);
     const Machines::Place place = machines_->make(name);
     const auto listener = std::make_shared<Member>(*this, kStreamListener + ++listeners_);
     std::optional<DefaultMQPushConsumer> running = join(place, listener, chance, name);
     if (!running) {
-      sleep(1s);
+      letPass(1s);
       continue;
     }
     const base::SteadyTime leaves = engine_->now() + between(chance, 3s, 20s);
     while (phase_ == Phase::kTrouble && engine_->now() < leaves) {
-      sleep(between(chance, 200ms, 3s));
+      letPass(between(chance, 200ms, 3s));
       if (chance.below(8) == 0) {
         running->commit().then([this, id = history_.callbackBegins(name + "'s commit")](const Result<void>&) {
           history_.callbackRuns(id);
@@ -373,12 +373,12 @@ void Run::consumer(int number) {
       ++membership_changes_;
       say(name + " is gone");
       place.machine->die();
-      sleep(between(chance, 100ms, 4s));
+      letPass(between(chance, 100ms, 4s));
       continue;
     }
     staying_[static_cast<std::size_t>(number)] = {&*running, listener.get()};
     // All of them stay until all of them have settled: what one gives up early would come again to another.
-    while (phase_ != Phase::kSettled) sleep(kLookEvery);
+    while (phase_ != Phase::kSettled) letPass(kLookEvery);
     const auto report = finish(running->closeAsync(), name + "'s close");
     if (!report || !*report || !(*report)->complete()) {
       history_.violated(name + " had nothing left to do and still closed with: " +
@@ -420,7 +420,7 @@ void Run::consumerLeaves(DefaultMQPushConsumer& consumer, Machine& machine, sim:
     say(name + "'s machine dies");
     ++abrupt_leaves_;
     machine.die();
-    if (chance.coin()) sleep(between(chance, 0ms, 2s));  // works on what it has, and nobody hears of it
+    if (chance.coin()) letPass(between(chance, 0ms, 2s));  // works on what it has, and nobody hears of it
     (void)finish(consumer.closeAsync(Millis(chance.between(0, 1'000))), name + "'s close");
   }
 }
@@ -430,7 +430,7 @@ void Run::consumerLeaves(DefaultMQPushConsumer& consumer, Machine& machine, sim:
 void Run::trouble() {
   sim::SeededRandom chance(seed_, kStreamTrouble);
   while (phase_ == Phase::kTrouble) {
-    sleep(between(chance, 500ms, 6s));
+    letPass(between(chance, 500ms, 6s));
     if (phase_ != Phase::kTrouble) return;
     switch (chance.below(6)) {
       case 0:
@@ -448,7 +448,7 @@ void Run::trouble() {
         sim::LinkFaults slow = kFaults;
         slow.delay_max = between(chance, 10ms, std::chrono::duration_cast<Millis>(kSlowLink));
         links_->setFaults(slow);
-        sleep(between(chance, 500ms, 4s));
+        letPass(between(chance, 500ms, 4s));
         if (phase_ == Phase::kTrouble) links_->setFaults(kFaults);
       }
     }
@@ -468,7 +468,7 @@ bool Run::start() {
   links_ = std::make_shared<sim::SeededLinkPolicy>(engine_, sim::LinkFaults{});
   MockClusterOptions shape;
   shape.nameservers = 2;
-  shape.brokers = kBrokers;
+  shape.brokers = static_cast<int>(kBrokers);
   Result<std::shared_ptr<cluster::Cluster>> started =
       cluster::Cluster::start({.options = shape, .engine = engine_, .link_policy = links_});
   if (!started) {
@@ -507,7 +507,7 @@ bool Run::play() {
   links_->calm();
   phase_ = Phase::kCalm;
   // Nobody sends any more; a frame that is still on its way arrives within its delay.
-  sleep(kSlowLink * 2);
+  letPass(kSlowLink * 2);
   history_.stored(cluster_->messages(kTopic));
   const bool drained = await(kDrainMax, "draining", [this] { return history_.unfinished() == 0; });
   say(drained ? "everything is finished" : "not everything is finished");
