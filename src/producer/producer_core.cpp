@@ -195,7 +195,6 @@ void ProducerCore::drainedOrLate() {
   drain_timer_.cancel();
   report_.abandoned = gate_.underWay();
   report_.drained -= std::min(report_.drained, report_.abandoned);
-  topics_.clear();
   const base::SteadyTime deadline = std::max(close_deadline_, engine().now() + kUnregisterMin);
   instance_->unregisterProducer(group_, deadline,
                                 base::Completion<void>::of([core = base::Ref<ProducerCore>(this)](Result<void>&&) {
@@ -204,6 +203,7 @@ void ProducerCore::drainedOrLate() {
 }
 
 void ProducerCore::unregistered() {
+  topics_.clear();  // not before: with the last watch of a topic its brokers are forgotten
   lease_.release(base::Completion<void>::of([core = base::Ref<ProducerCore>(this)](Result<void>&&) {
     core->post([core = core.get()] { core->disconnected(); });
   }));

@@ -134,7 +134,11 @@ void SendOperation::attemptFailed(Error error, base::SteadyTime now) noexcept {
     if (not_durable_) return complete(*std::move(not_durable_));
     return complete(summary(error, now).withMsgId(what_.msg_id));
   }
-  complaints_ += (complaints_.empty() ? "" : "; ") + broker_->name() + ": " + error.message();
+  tryAgain(error, now);
+}
+
+void SendOperation::tryAgain(const Error& why, base::SteadyTime now) noexcept {
+  complaints_ += (complaints_.empty() ? "" : "; ") + broker_->name() + ": " + why.message();
   if (!fixed_queue_) {
     // The newest route: the broker may have left it meanwhile.
     if (PublishInfoPtr fresh = topic_->info(core_->instance().faults()); fresh && fresh->ok()) info_ = std::move(fresh);
@@ -179,11 +183,12 @@ void SendOperation::stored(SendStatus status, const protocol::RemotingCommand& r
   result.brokersTried.push_back(broker_->name());
   if (info_->from_default_topic) core_->askForOwnRoute(topic_);
   if (status != SendStatus::SEND_OK && core_->options().retryAnotherBrokerWhenNotStoreOK && !fixed_queue_ &&
-      tried_ < budget_.tries) {
+      tried_ < budget_.tries && now < budget_.deadline) {
     result.msgId = what_.msg_id;
     result.batchMsgIds = what_.batch_msg_ids;
     not_durable_ = std::move(result);
-    return attemptFailed(
+    may_be_stored_ = true;
+    return tryAgain(
         Error(ErrorCode::kBroker, std::string("stored, but ") + toString(status), response.code, Applied::kUnknown),
         now);
   }

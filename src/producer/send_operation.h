@@ -41,6 +41,8 @@ class SendOperation final : public base::Receiver<protocol::RemotingCommand> {
   ~SendOperation() = default;
   void attempt(base::SteadyTime now) noexcept;
   void attemptFailed(Error error, base::SteadyTime now) noexcept;
+  /// The next try, on another broker unless the queue is fixed. There is one, and time for it.
+  void tryAgain(const Error& why, base::SteadyTime now) noexcept;
   bool mayRetry(const Error& error, base::SteadyTime now) const noexcept;
   Error summary(const Error& last, base::SteadyTime now) const;
   void stored(SendStatus status, const protocol::RemotingCommand& response, base::SteadyTime now) noexcept;
