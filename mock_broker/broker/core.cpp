@@ -111,7 +111,7 @@ void BrokerCore::whenRegistered(base::Completion<void> done) {
 
 void BrokerCore::stop(base::Completion<void> done) {
   inTables([this, done = std::move(done)]() mutable {
-    if (stopped_) return std::move(done)(Result<void>());
+    if (stopped()) return std::move(done)(Result<void>());
     stop_waiters_.push_back(std::move(done));
     if (!stopping_) beginStop();
   });
@@ -140,7 +140,7 @@ void BrokerCore::beginStop() {
 
 void BrokerCore::partStopped() {
   if (--parts_to_stop_ > 0) return;
-  stopped_ = true;
+  stopped_.store(true, std::memory_order_release);
   clients_.clear();
   for (auto& done : std::exchange(stop_waiters_, {})) std::move(done)(Result<void>());
 }
@@ -149,7 +149,8 @@ void BrokerCore::partStopped() {
 
 Broker::Broker(base::Ref<BrokerCore> core) : core_(std::move(core)) {}
 Broker::~Broker() {
-  core_->stop(base::Completion<void>());
+  // Not posted for nothing: an engine that nobody pumps any more would keep the task, and with it the broker, for ever.
+  if (!core_->stopped()) core_->stop(base::Completion<void>());
 }
 
 Result<base::Ref<Broker>> Broker::start(BrokerOptions options) {

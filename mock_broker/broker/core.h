@@ -49,6 +49,7 @@ class BrokerCore final : public remoting::RequestHandler {
   const std::string& address() const noexcept { return server_->address(); }
   void whenRegistered(base::Completion<void> done);
   void stop(base::Completion<void> done);
+  bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
   void updateTopic(TopicConfig config, base::Completion<void> done);
   void inspect(UniqueFunction<void(const Inspection&)> f);
 
@@ -152,6 +153,7 @@ class BrokerCore final : public remoting::RequestHandler {
   base::Ref<remoting::RemotingServer> server_;  // set once by start()
   base::Ref<remoting::RemotingClient> client_;  // the same
   std::atomic<std::uint64_t> messages_stored_{0}, messages_pulled_{0}, pulls_held_{0};
+  std::atomic<bool> stopped_{false};  // set in *tables* when stop() has completed
   const base::SteadyTime started_;
   const std::int64_t boot_ms_;
 
@@ -173,7 +175,6 @@ class BrokerCore final : public remoting::RequestHandler {
   bool stopping_ = false;
   int parts_to_stop_ = 0;
   std::vector<base::Completion<void>> stop_waiters_;
-  bool stopped_ = false;
 };
 
 }  // namespace mqclient::broker

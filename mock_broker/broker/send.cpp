@@ -91,7 +91,7 @@ class PropertiesBuffer {
       : large_(capacity > small_.size() ? std::make_unique_for_overwrite<char[]>(capacity) : nullptr),
         begin_(large_ ? large_.get() : small_.data()) {}
   void append(std::string_view text) noexcept {
-    std::memcpy(begin_ + size_, text.data(), text.size());
+    text.copy(begin_ + size_, text.size());  // text may have no address
     size_ += text.size();
   }
   void append(char c) noexcept { begin_[size_++] = c; }
