@@ -15,6 +15,7 @@
 #include "mqclient/allocate_message_queue_strategy.h"
 #include "mqclient/client.h"
 #include "mqclient/export.h"
+#include "mqclient/rebalance_report.h"
 
 namespace mqclient {
 inline namespace v1 {
@@ -173,22 +174,6 @@ struct QueueProgress {
   std::int64_t cached{0};      ///< messages here that are not finished
   bool paused{false};
   std::string why{};  ///< what the queue is doing: "waiting for messages", "cache full", ...
-};
-
-/// "Why is this queue (not) mine?" The inputs of the last allocation and what came of it.
-struct RebalanceReport {
-  struct Row {
-    MessageQueue messageQueue;
-    std::string owner{};  ///< client id
-    std::string why{};
-  };
-  std::string strategy{};
-  std::string self{};
-  std::vector<std::string> members{};     ///< ascending
-  std::vector<std::string> divergence{};  ///< what does not fit together; empty: nothing known
-  std::uint64_t membersHash{};            ///< equal on two members: they computed from the same list
-  std::uint64_t queuesHash{};
-  std::vector<Row> rows{};
 };
 
 /// Receives messages of its group's share of the queues. Threads: any.

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -15,7 +17,6 @@
 #include <map>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -166,23 +167,34 @@ T orExplain(Result<T> result, const char* what) {
   return std::move(result).value();
 }
 
-/// Waits until `done`, looking every few milliseconds; `progress` may print. False: not within `wait` of the last
-/// change.
-template <class Done, class Value>
-bool waitFor(Done done, Value value, std::chrono::seconds wait) {
-  auto last_value = value();
-  auto last_change = Clock::now();
-  while (!done()) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    if (const auto now_value = value(); now_value != last_value) {
-      last_value = now_value;
-      last_change = Clock::now();
-    } else if (Clock::now() - last_change > wait) {
-      return false;
+/// Rung whenever something happened that a wait may be for: a message arrived, queues changed hands.
+class Bell {
+ public:
+  void ring() {
+    const std::scoped_lock lock(mutex_);
+    ++rings_;
+    rung_.notify_all();
+  }
+  /// Waits until `done`, asked at each ring. False: nothing rang for `wait`.
+  template <class Done>
+  bool waitUntil(Done done, std::chrono::seconds wait) {
+    for (;;) {
+      std::uint64_t heard = 0;
+      {
+        const std::scoped_lock lock(mutex_);
+        heard = rings_;
+      }
+      if (done()) return true;
+      std::unique_lock lock(mutex_);
+      if (!rung_.wait_for(lock, wait, [&] { return rings_ != heard; })) return false;
     }
   }
-  return true;
-}
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable rung_;
+  std::uint64_t rings_ = 0;
+};
 
 }  // namespace
 
@@ -194,19 +206,23 @@ int main(int argc, char** argv) {
   const std::string run = std::to_string(std::chrono::system_clock::now().time_since_epoch().count() / 1'000'000);
   const std::string topic = "quickstart-" + run;
   const ClientOptions client{.namesrvAddr = arguments.namesrv};
+  Bell bell;
+  ClientOptions telling = client;
+  telling.onEvent = [&bell](const ClientEvent&) { bell.ring(); };
 
   auto producer = orExplain(DefaultMQProducer::start("quickstart-producer-" + run, client), "starting the producer");
   // The first send makes the topic; its key is none of the input's, and consumers do not count it.
   orExplain(producer.send(Message(topic, "hello").setTags("hello")), "making the topic");
 
   Arrivals arrivals(lines.size());
-  const auto listener = [&arrivals](Messages messages, ConsumeConcurrentlyContext&) {
+  const auto listener = [&arrivals, &bell](Messages messages, ConsumeConcurrentlyContext&) {
     for (const MessageExt& m : messages) arrivals.arrived(m);
+    bell.ring();
     return ConsumeConcurrentlyStatus::CONSUME_SUCCESS;
   };
   const PushConsumerOptions from_first{.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET()};
   const auto member = [&] {
-    return orExplain(DefaultMQPushConsumer::start("quickstart-group-" + run, {{topic}}, listener, client, from_first),
+    return orExplain(DefaultMQPushConsumer::start("quickstart-group-" + run, {{topic}}, listener, telling, from_first),
                      "starting a consumer");
   };
   DefaultMQPushConsumer first = member();
@@ -219,8 +235,8 @@ int main(int argc, char** argv) {
       orExplain(producer.fetchPublishMessageQueues(topic), "asking for the topic's queues").size();
   std::cout << "topic " << topic << " at " << arguments.namesrv << ": " << queues
             << " queues; waiting for two members\n";
-  if (!waitFor([&] { return owned(first) > 0 && owned(second) > 0 && owned(first) + owned(second) == queues; },
-               [&] { return owned(first) * queues + owned(second); }, kWaitForOwners)) {
+  if (!bell.waitUntil([&] { return owned(first) > 0 && owned(second) > 0 && owned(first) + owned(second) == queues; },
+                      kWaitForOwners)) {
     std::cerr << "01_quickstart: the members own " << owned(first) << " and " << owned(second) << " of " << queues
               << " queues and that does not change\n";
     return 1;
@@ -249,8 +265,7 @@ int main(int argc, char** argv) {
       std::cout << "  sent " << sent << ", consumed " << arrivals.consumed() << std::endl;
     }
   }
-  const bool all = waitFor([&] { return arrivals.consumed() >= lines.size(); }, [&] { return arrivals.consumed(); },
-                           kWaitForArrivals);
+  const bool all = bell.waitUntil([&] { return arrivals.consumed() >= lines.size(); }, kWaitForArrivals);
   const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
 
   std::map<MessageQueue, std::int64_t> per_queue;

@@ -15,7 +15,7 @@
 #include "base/strand.h"
 #include "base/timer.h"
 #include "mqclient/allocate_message_queue_strategy.h"
-#include "mqclient/default_mq_push_consumer.h"
+#include "mqclient/rebalance_report.h"
 
 namespace mqclient::rebalance {
 
