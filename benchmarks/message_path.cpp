@@ -118,7 +118,7 @@ std::vector<Row> asyncSend() {
   std::atomic<int> bad{0};
   const auto start = Clock::now();
   for (int i = 0; i < kMessages; ++i) {
-    producer.sendAsync(message).then([&](Result<SendResult> r) { (r ? ok : bad).fetch_add(1); });
+    producer.sendAsync(message).then([&](const Result<SendResult>& r) { (r ? ok : bad).fetch_add(1); });
   }
   must(producer.flush().get(), "flush");
   while (ok + bad < kMessages) std::this_thread::yield();

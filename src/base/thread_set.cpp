@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 namespace mqclient::base {
@@ -55,10 +55,11 @@ Result<Thread> Thread::start(std::string name, Role role, Engine* home, UniqueFu
   const int failed = pthread_create(&t.handle_, nullptr, runThread, start.get());
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (failed != 0) {
-    return Error(ErrorCode::kInternal, "cannot start thread " + start->name + ": " + std::strerror(failed) +
+    return Error(ErrorCode::kInternal, "cannot start thread " + start->name + ": " +
+                                           std::generic_category().message(failed) +
                                            "; raise the limit of threads (ulimit -u, cgroup pids.max)");
   }
-  start.release();
+  (void)start.release();  // the thread owns it now
   t.joinable_ = true;
   return t;
 }

@@ -51,7 +51,7 @@ class TimerWheel {
   std::int64_t planned_ MQ_GUARDED_BY(mutex_) = 0;  // 0: the reactor is awake
   unsigned levels_ MQ_GUARDED_BY(mutex_) = 0;       // bit per level that holds anything
   std::array<std::uint64_t, kLevels> occupied_ MQ_GUARDED_BY(mutex_){};
-  std::array<Timer*, kLevels * kSlots> slots_ MQ_GUARDED_BY(mutex_){};
+  std::array<Timer*, std::size_t{kLevels} * kSlots> slots_ MQ_GUARDED_BY(mutex_){};
 };
 
 }  // namespace mqclient::base

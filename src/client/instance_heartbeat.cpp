@@ -71,8 +71,8 @@ void MQClientInstance::heartbeatTo(const std::string& broker_name, std::int64_t 
   const std::int64_t asked_at = engine_->monotonicNanos();
   invokeAddress(address, RequestCode::HEART_BEAT, protocol::NoHeader{}, base::Chain(body), apiDeadline(),
                 base::Completion<protocol::RemotingCommand>::of(
-                    [me = base::Ref<MQClientInstance>(this), broker_name, broker_id, address, round,
-                     asked_at](Result<protocol::RemotingCommand>&& answer) mutable {
+                    [me = base::Ref<MQClientInstance>(this), broker_name = broker_name, broker_id, address = address,
+                     round = round, asked_at](Result<protocol::RemotingCommand>&& answer) mutable {
                       MQClientInstance* const instance = me.get();
                       instance->strand_.post(std::move(me), [instance, broker_name = std::move(broker_name), broker_id,
                                                              address = std::move(address), round = std::move(round),
@@ -192,7 +192,7 @@ void MQClientInstance::unregister(std::string producer_group, std::string consum
           invokeAddress(
               address, RequestCode::UNREGISTER_CLIENT, header, {}, until,
               base::Completion<protocol::RemotingCommand>::of(
-                  [me = base::Ref<MQClientInstance>(this), round](Result<protocol::RemotingCommand>&&) mutable {
+                  [me = base::Ref<MQClientInstance>(this), round = round](Result<protocol::RemotingCommand>&&) mutable {
                     MQClientInstance* const instance = me.get();
                     instance->strand_.post(std::move(me), [round = std::move(round)] { round->end(); });
                   }));

@@ -71,7 +71,7 @@ void MQClientInstance::fetchOnStrand(std::string topic, base::SteadyTime deadlin
   const base::SteadyTime until = fetch.deadline;
   route::askNameservers(
       engine_, log_, remoting_, nameservers_.inOrderOfTrying(), topic, until,
-      base::Completion<route::RouteAnswer>::of([me, topic](Result<route::RouteAnswer>&& answer) mutable {
+      base::Completion<route::RouteAnswer>::of([me = me, topic](Result<route::RouteAnswer>&& answer) mutable {
         MQClientInstance* const instance = me.get();
         instance->strand_.post(std::move(me),
                                [instance, topic = std::move(topic), answer = std::move(answer)]() mutable {
