@@ -27,11 +27,11 @@ void BrokerCore::heartBeat(remoting::Request request, remoting::Responder respon
   channel.version = request.command.version;
   channel.type = request.command.serializeType;
   inTables([this, data = *std::move(data), channel = std::move(channel), responder = std::move(responder)]() mutable {
-    registerClients(std::move(data), channel, std::move(responder));
+    registerClients(data, channel, std::move(responder));
   });
 }
 
-void BrokerCore::registerClients(protocol::HeartbeatData data, const ClientChannel& heard,
+void BrokerCore::registerClients(const protocol::HeartbeatData& data, const ClientChannel& heard,
                                  remoting::Responder responder) {
   // A connection that ended meanwhile has been cleaned up already and would stay for ever.
   if (stopping_ || !heard.peer->open()) {

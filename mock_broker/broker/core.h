@@ -73,13 +73,13 @@ class BrokerCore final : public remoting::RequestHandler {
                            remoting::Responder responder);
   void updateConsumerOffset(protocol::UpdateConsumerOffsetRequestHeader header, remoting::Request request,
                             remoting::Responder responder);
-  void searchOffset(protocol::SearchOffsetRequestHeader header, remoting::Request request,
+  void searchOffset(const protocol::SearchOffsetRequestHeader& header, remoting::Request request,
                     remoting::Responder responder);
-  void getMaxOffset(protocol::GetMaxOffsetRequestHeader header, remoting::Request request,
+  void getMaxOffset(const protocol::GetMaxOffsetRequestHeader& header, remoting::Request request,
                     remoting::Responder responder);
-  void getMinOffset(protocol::GetMinOffsetRequestHeader header, remoting::Request request,
+  void getMinOffset(const protocol::GetMinOffsetRequestHeader& header, remoting::Request request,
                     remoting::Responder responder);
-  void getEarliestMsgStoretime(protocol::GetEarliestMsgStoretimeRequestHeader header, remoting::Request request,
+  void getEarliestMsgStoretime(const protocol::GetEarliestMsgStoretimeRequestHeader& header, remoting::Request request,
                                remoting::Responder responder);
   void unregisterClient(protocol::UnregisterClientRequestHeader header, remoting::Request request,
                         remoting::Responder responder);
@@ -104,7 +104,7 @@ class BrokerCore final : public remoting::RequestHandler {
                         Refusal& refusal);
   void append(SendTask& task);  // log
   void listArrival(store::ConsumeQueue& queue);
-  void wake(std::vector<base::Ref<store::ConsumeQueue>> arrivals);
+  void wake(const std::vector<base::Ref<store::ConsumeQueue>>& arrivals);
   void answerSend(SendTask& task);
 
   // ---- pull.cpp (tables)
@@ -126,7 +126,8 @@ class BrokerCore final : public remoting::RequestHandler {
   base::Ref<const Topic> makeRetryTopic(const protocol::SubscriptionGroupConfig& group, bool order);
 
   // ---- clients.cpp (tables)
-  void registerClients(protocol::HeartbeatData data, const ClientChannel& channel, remoting::Responder responder);
+  void registerClients(const protocol::HeartbeatData& data, const ClientChannel& channel,
+                       remoting::Responder responder);
   void notifyConsumerIdsChanged(const std::string& group);
   void peerClosed(std::uint64_t peer_id);
   void scanClients();

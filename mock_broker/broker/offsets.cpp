@@ -63,7 +63,7 @@ void BrokerCore::updateConsumerOffset(protocol::UpdateConsumerOffsetRequestHeade
 
 // What follows reads published state only: no strand is needed.
 
-void BrokerCore::searchOffset(protocol::SearchOffsetRequestHeader header, remoting::Request,
+void BrokerCore::searchOffset(const protocol::SearchOffsetRequestHeader& header, remoting::Request,
                               remoting::Responder responder) {
   const auto queue = store_.findQueue(header.topic, header.queueId);
   const auto boundary = isUpper(header.boundaryType) ? store::Boundary::kUpper : store::Boundary::kLower;
@@ -71,22 +71,22 @@ void BrokerCore::searchOffset(protocol::SearchOffsetRequestHeader header, remoti
   std::move(responder).answer(ResponseCode::SUCCESS, {}, protocol::SearchOffsetResponseHeader{offset});
 }
 
-void BrokerCore::getMaxOffset(protocol::GetMaxOffsetRequestHeader header, remoting::Request,
+void BrokerCore::getMaxOffset(const protocol::GetMaxOffsetRequestHeader& header, remoting::Request,
                               remoting::Responder responder) {
   const auto queue = store_.findQueue(header.topic, header.queueId);
   std::move(responder).answer(ResponseCode::SUCCESS, {},
                               protocol::GetMaxOffsetResponseHeader{queue ? queue->maxOffset() : 0});
 }
 
-void BrokerCore::getMinOffset(protocol::GetMinOffsetRequestHeader header, remoting::Request,
+void BrokerCore::getMinOffset(const protocol::GetMinOffsetRequestHeader& header, remoting::Request,
                               remoting::Responder responder) {
   const auto queue = store_.findQueue(header.topic, header.queueId);
   std::move(responder).answer(ResponseCode::SUCCESS, {},
                               protocol::GetMinOffsetResponseHeader{queue ? store_.minOffset(*queue) : 0});
 }
 
-void BrokerCore::getEarliestMsgStoretime(protocol::GetEarliestMsgStoretimeRequestHeader header, remoting::Request,
-                                         remoting::Responder responder) {
+void BrokerCore::getEarliestMsgStoretime(const protocol::GetEarliestMsgStoretimeRequestHeader& header,
+                                         remoting::Request, remoting::Responder responder) {
   constexpr std::int64_t kNone = -1;
   const auto queue = store_.findQueue(header.topic, header.queueId);
   std::move(responder).answer(

@@ -247,7 +247,7 @@ void BrokerCore::inSteps(std::vector<base::Ref<PullRequest>> pulls, Each each) {
   if (step() == base::Next::kAgain) inTables(std::move(step));
 }
 
-void BrokerCore::wake(std::vector<base::Ref<store::ConsumeQueue>> arrivals) {
+void BrokerCore::wake(const std::vector<base::Ref<store::ConsumeQueue>>& arrivals) {
   std::vector<base::Ref<PullRequest>> held;
   for (const auto& queue : arrivals) {
     auto of_queue = holds_.ofQueue(*queue);

@@ -17,15 +17,13 @@
 namespace mqclient::broker {
 namespace {
 
-constexpr std::int32_t kRetryQueues = 1;         // of a %RETRY% topic made by a plain send, and of a %DLQ% topic
-constexpr std::size_t kRecordSlack = 64u << 10;  // a record may be this much larger than maxMessageSize
+constexpr std::int32_t kRetryQueues = 1;  // of a %RETRY% topic made by a plain send, and of a %DLQ% topic
 constexpr std::string_view kDeadLetterDelay = "-1";
 
 /// What a refused send is told besides code and remark.
 struct RegionHeader {
   std::string_view region;
   std::string_view trace;
-  static constexpr std::string_view kName = "RegionHeader";
   static constexpr auto fields() {
     return std::tuple{protocol::must(protocol::kPropertyMsgRegion, &RegionHeader::region),
                       protocol::must(protocol::kPropertyTraceSwitch, &RegionHeader::trace)};
@@ -416,7 +414,7 @@ void BrokerCore::listArrival(store::ConsumeQueue& queue) {
   log_.post(self(), [this] {
     flush_posted_ = false;
     for (const auto& arrived : arrivals_) arrived->arrival_listed = false;
-    inTables([this, arrivals = std::exchange(arrivals_, {})]() mutable { wake(std::move(arrivals)); });
+    inTables([this, arrivals = std::exchange(arrivals_, {})] { wake(arrivals); });
   });
 }
 
