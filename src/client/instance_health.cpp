@@ -117,7 +117,8 @@ void MQClientInstance::closeHooks(base::Completion<void> done) {
     hooks_closed_ = true;
     if (events_waiting_ > 0) events_ended_ = std::move(events_ended);
   }
-  if (events_ended) std::move(events_ended)(Result<void>());
+  // Kept for later it is empty, which is what is asked here.
+  if (events_ended) std::move(events_ended)(Result<void>());  // NOLINT(bugprone-use-after-move)
 }
 
 bool MQClientInstance::insideHook() const noexcept {

@@ -87,7 +87,8 @@ class ClientCore final : public ClientShared {
       }
     }
     for (const auto& [address, c] : channels) c->end(closedError());
-    if (done) std::move(done)(Result<void>());
+    // Handed to the closers it is empty, which is what is asked here.
+    if (done) std::move(done)(Result<void>());  // NOLINT(bugprone-use-after-move)
   }
 
   void onChannelEnded() noexcept override {

@@ -82,7 +82,8 @@ class ServerCore final : public ServerShared {
     }
     if (socket) socket->close();
     for (const Ref<ServerSession>& s : sessions) s->close(Error(ErrorCode::kClosed, "the server was closed"));
-    if (done) std::move(done)(Result<void>());
+    // Handed to the closers it is empty, which is what is asked here.
+    if (done) std::move(done)(Result<void>());  // NOLINT(bugprone-use-after-move)
   }
 
   std::size_t connections() const noexcept {
