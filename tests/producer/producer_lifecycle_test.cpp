@@ -1,0 +1,270 @@
+// Bounds, flush, the ways to start and to end.
+#include "mqclient/default_mq_producer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include "mqclient/codes.h"
+#include "protocol/batch.h"
+#include "protocol/message_access.h"
+#include "protocol/names.h"
+#include "tests/producer/producer_fixture.h"
+
+namespace mqclient {
+namespace {
+
+using namespace std::chrono_literals;
+using scripted::ProducerTest;
+using scripted::Server;
+
+// ---- bounds
+
+TEST_F(ProducerTest, AFullProducerRefusesAndSaysWhenThereIsRoom) {
+  withBrokers(1);
+  start({.backPressureForAsyncSendNum = 2});
+  a().on_send = a().hanging();
+  producer->sendAsync(message()).detach();
+  EXPECT_TRUE(producer->writable().isReady());
+  producer->sendAsync(message()).detach();
+  const auto full = send();
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code(), ErrorCode::kQueueFull);
+  EXPECT_EQ(full.error().applied(), Applied::kNo);
+  Future<void> writable = producer->writable();
+  EXPECT_FALSE(writable.isReady());
+  a().store(std::move(a().held.front()));
+  a().held.pop_front();
+  EXPECT_TRUE(std::move(writable).get());
+  a().on_send = nullptr;
+  EXPECT_TRUE(send());
+}
+
+TEST_F(ProducerTest, BytesAreBoundedTooAndABodyBeyondTheBoundGoesAlone) {
+  withBrokers(1);
+  start({.backPressureForAsyncSendSize = 10});
+  a().on_send = a().hanging();
+  producer->sendAsync(message("12345678901234567890")).detach();
+  EXPECT_EQ(send().error().code(), ErrorCode::kQueueFull);
+}
+
+TEST_F(ProducerTest, ABlockedCallerWaitsForRoomUpToItsTimeout) {
+  withBrokers(1);
+  start({.backPressureForAsyncSendNum = 1, .whenFull = WhenFull::kBlockCaller});
+  a().on_send = a().hanging();
+  producer->sendAsync(message(), {.timeout = 2s, .retryTimes = 0}).detach();
+  base::SteadyTime before = engine->now();
+  EXPECT_EQ(send({.timeout = 500ms}).error().code(), ErrorCode::kQueueFull);
+  EXPECT_EQ(since(before), 500ms);
+  a().on_send = nullptr;
+  before = engine->now();
+  EXPECT_TRUE(send({.timeout = 10s}));
+  EXPECT_EQ(since(before), 1500ms) << "the first send's end made room";
+}
+
+TEST_F(ProducerTest, FlushWaitsForWhatWasAcceptedBefore) {
+  withBrokers(1);
+  start();
+  EXPECT_TRUE(producer->flush().isReady());
+  a().on_send = a().hanging();
+  producer->sendAsync(message("first")).detach();
+  Future<void> one = producer->flush();
+  Future<void> same = producer->flush();
+  producer->sendAsync(message("second")).detach();
+  Future<void> two = producer->flush();
+  a().store(std::move(a().held[1]));
+  engine->runUntilIdle();
+  EXPECT_FALSE(one.isReady());
+  EXPECT_FALSE(two.isReady()) << "the first is still under way";
+  a().store(std::move(a().held[0]));
+  a().held.clear();
+  engine->runUntilIdle();
+  EXPECT_TRUE(one.isReady());
+  EXPECT_TRUE(same.isReady());
+  EXPECT_TRUE(two.isReady());
+}
+
+// ---- the end
+
+TEST_F(ProducerTest, ClosingLetsSendsEndAndLeavesTheBrokers) {
+  withBrokers(2);
+  start();
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(send());
+  for (const auto& broker : brokers) broker->on_send = broker->hanging();
+  int ok = 0;
+  for (int i = 0; i < 2; ++i) producer->sendAsync(message()).then([&](Result<SendResult> r) { ok += r ? 1 : 0; });
+  Future<CloseReport> closing = producer->closeAsync(5s);
+  engine->runUntilIdle();
+  EXPECT_EQ(send().error().code(), ErrorCode::kClosed) << "refused from the first moment";
+  EXPECT_FALSE(closing.isReady());
+  for (const auto& broker : brokers) {
+    for (auto& held : broker->held) broker->store(std::move(held));
+    broker->held.clear();
+  }
+  const auto report = std::move(closing).get();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(ok, 2);
+  EXPECT_EQ(report->drained, 2u);
+  EXPECT_EQ(report->abandoned, 0u);
+  EXPECT_TRUE(report->complete()) << report->toString();
+  for (const auto& broker : brokers) EXPECT_EQ(broker->counts[RequestCode::UNREGISTER_CLIENT], 1);
+  EXPECT_EQ(producer->close().drained, 2u) << "whoever asks later gets the same report";
+  EXPECT_EQ(producer->sendOneway(message()).error().code(), ErrorCode::kClosed);
+  EXPECT_EQ(producer->sendBatch({message()}).error().code(), ErrorCode::kClosed);
+}
+
+TEST_F(ProducerTest, WhatIsLeftAtTheDeadlineFailsOnceEach) {
+  withBrokers(1);
+  start();
+  a().on_send = a().hanging();
+  std::map<int, int> calls;
+  for (int i = 0; i < 10; ++i) {
+    producer->sendAsync(message(), {.timeout = 60s}).then([&, i](Result<SendResult> r) {
+      ++calls[i];
+      EXPECT_EQ(r.error().code(), ErrorCode::kClosed) << r.error();
+      EXPECT_EQ(r.error().applied(), Applied::kUnknown);
+    });
+  }
+  const base::SteadyTime before = engine->now();
+  const CloseReport report = producer->close(2s);
+  EXPECT_EQ(report.abandoned, 10u);
+  EXPECT_FALSE(report.complete());
+  EXPECT_LE(since(before), 3s);
+  ASSERT_EQ(calls.size(), 10u);
+  for (const auto& [i, n] : calls) EXPECT_EQ(n, 1) << i;
+}
+
+TEST_F(ProducerTest, ADestroyedProducerStillCallsBackOnceEach) {
+  withBrokers(1);
+  start();
+  a().on_send = a().hanging();
+  std::map<int, int> calls;
+  for (int i = 0; i < 10; ++i) producer->sendAsync(message()).then([&, i](Result<SendResult>) { ++calls[i]; });
+  producer.reset();
+  ASSERT_EQ(calls.size(), 10u) << "before the destructor returned";
+  for (const auto& [i, n] : calls) EXPECT_EQ(n, 1) << i;
+}
+
+TEST_F(ProducerTest, ASendThatWaitsForItsRouteEndsWithTheProducer) {
+  withBrokers(1);
+  start();
+  nameservers[0]->scripts[RequestCode::GET_ROUTEINFO_BY_TOPIC] = nameservers[0]->hanging();
+  int calls = 0;
+  producer->sendAsync(Message("new", "x"), {.timeout = 60s}).then([&](Result<SendResult> r) {
+    ++calls;
+    EXPECT_FALSE(r);
+  });
+  producer->close(100ms);
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(ProducerTest, CloseInACallbackBeginsAndReturns) {
+  withBrokers(1);
+  start();
+  bool closed = false;
+  std::optional<Result<CloseReport>> final_report;
+  producer->sendAsync(message()).then([&](Result<SendResult>) {
+    const base::SteadyTime before = engine->now();
+    producer->close();
+    EXPECT_EQ(since(before), 0ms) << "it does not wait for itself";
+    producer->closeAsync().then([&](Result<CloseReport> r) { final_report = std::move(r); });
+    closed = true;
+  });
+  engine->advance(1s);
+  EXPECT_TRUE(closed);
+  ASSERT_TRUE(final_report && *final_report);
+  EXPECT_TRUE((*final_report)->complete()) << (*final_report)->toString();
+}
+
+TEST_F(ProducerTest, TheLastHandleMayGoInACallback) {
+  withBrokers(1);
+  start();
+  producer->sendAsync(message()).then([&](Result<SendResult>) { producer.reset(); });
+  engine->advance(1s);
+  EXPECT_FALSE(producer);
+  EXPECT_EQ(a().counts[RequestCode::UNREGISTER_CLIENT], 1);
+}
+
+TEST_F(ProducerTest, CloseWaitsForCallbacksThatRunAndSaysIfTheyOutliveIt) {
+  withBrokers(1);
+  start();
+  bool returned = false;
+  producer->sendAsync(message()).then([&](Result<SendResult>) {
+    // A callback that takes five seconds of virtual time.
+    (void)DefaultMQProducer::start("other", [&] {
+      ClientOptions nowhere = clientOptions();
+      nowhere.startTimeout = 5s;
+      nameservers[0]->scripts[RequestCode::GET_ROUTEINFO_BY_TOPIC] = nameservers[0]->hanging();
+      return nowhere;
+    }());
+    returned = true;
+  });
+  const CloseReport report = producer->close(1s);
+  EXPECT_EQ(report.listenersRunning, 1u) << report.toString();
+  EXPECT_FALSE(returned);
+  producer.reset();
+  EXPECT_TRUE(returned) << "what it captured may go after the destructor, not before";
+}
+
+// ---- the beginning
+
+TEST_F(ProducerTest, StartSaysEverythingThatIsWrong) {
+  ProducerOptions options;
+  options.maxMessageSize = 0;
+  options.retryTimesWhenSendFailed = -1;
+  options.topics = {"no topic"};
+  const auto refused = DefaultMQProducer::start("bad group", clientOptions(), options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
+  for (const char* word : {"bad group", "maxMessageSize", "retryTimesWhenSendFailed", "no topic"}) {
+    EXPECT_NE(refused.error().message().find(word), std::string::npos) << word << "\n" << refused.error();
+  }
+}
+
+TEST_F(ProducerTest, StartFailsInTimeWithoutANameserver) {
+  nameservers[0]->scripts[RequestCode::GET_ROUTEINFO_BY_TOPIC] = nameservers[0]->hanging();
+  const base::SteadyTime before = engine->now();
+  const auto failed = DefaultMQProducer::start("group", clientOptions());
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code(), ErrorCode::kNoNameServer) << failed.error();
+  EXPECT_LE(since(before), 4s);
+}
+
+TEST_F(ProducerTest, OfflineStartIsReadyWhenANameserverAnswers) {
+  withBrokers(1);
+  stop(nameservers[0]);
+  ClientOptions client = clientOptions();
+  client.startTimeout = 0ms;
+  start({}, client);
+  Future<void> ready = producer->ready();
+  engine->advance(5s);
+  EXPECT_FALSE(ready.isReady());
+  ClusterTest::start(nameservers[0]);
+  engine->advance(5s);
+  EXPECT_TRUE(ready.isReady());
+  EXPECT_TRUE(send());
+}
+
+TEST_F(ProducerTest, PresetTopicsNeedNoFetchAtTheFirstSend) {
+  withBrokers(1);
+  start({.topics = {"orders"}});
+  engine->runUntilIdle();
+  const std::size_t asked = nameservers[0]->route_times.size();
+  ASSERT_TRUE(send());
+  EXPECT_EQ(nameservers[0]->route_times.size(), asked);
+}
+
+TEST_F(ProducerTest, AMovedFromHandleSaysSo) {
+  withBrokers(1);
+  start();
+  DefaultMQProducer moved = std::move(*producer);
+  EXPECT_EQ(producer->send(message()).error().code(), ErrorCode::kClosed);
+  EXPECT_TRUE(moved.send(message()));
+}
+
+}  // namespace
+}  // namespace mqclient
