@@ -61,6 +61,9 @@ def main():
     args = parser.parse_args()
     if args.self_test:
         return self_test()
+    if not args.archives or not args.programs:
+        print("nothing to look at: give --archives and --programs")
+        return 1
     findings = [f for a in args.archives for f in check_archive(a)] + [f for p in args.programs for f in check_program(p)]
     print("\n".join(findings + [f"{len(args.archives)} archives, {len(args.programs)} programs, {len(findings)} findings"]))
     return 1 if findings else 0

@@ -28,7 +28,7 @@ struct Figures {
   std::size_t membership_changes = 0;
   std::size_t abrupt_leaves = 0;
   std::size_t link_faults = 0;
-  std::vector<std::string> violations;  ///< empty: every promise was kept
+  std::vector<std::string> violations{};  ///< empty: every promise was kept
 };
 
 struct Observer {

@@ -14,8 +14,8 @@ namespace mqclient::simulation {
 struct Outcome {
   std::uint64_t seed = 0;
   int process = 0;  ///< its pid
-  Figures figures;
-  std::string died;  ///< why the process ended before the seed did; empty: it did not
+  Figures figures{};
+  std::string died{};  ///< why the process ended before the seed did; empty: it did not
   bool passed() const noexcept { return died.empty() && figures.violations.empty(); }
 };
 
