@@ -39,7 +39,8 @@ class Object {
   mutable std::atomic<std::uint32_t> refs_{1};
 };
 
-/// A strong reference to an Object; nullable, one word.
+/// A strong reference to an Object; nullable, one word. It counts by Object's own retain() and release(), whatever the
+/// class derived from it calls by these names.
 template <class T>
 class Ref {
  public:
@@ -47,7 +48,7 @@ class Ref {
   constexpr Ref(std::nullptr_t) noexcept {}
   /// Shares: adds a reference. The object must be alive.
   explicit Ref(T* shared) noexcept : p_(shared) {
-    if (p_) p_->retain();
+    if (p_) p_->Object::retain();
   }
   /// Takes over a reference that the caller already owns.
   static Ref adopt(T* owned) noexcept {
@@ -68,7 +69,7 @@ class Ref {
     return *this;
   }
   ~Ref() {
-    if (p_) p_->release();
+    if (p_) p_->Object::release();
   }
 
   T* get() const noexcept { return p_; }

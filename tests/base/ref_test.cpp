@@ -48,6 +48,32 @@ TEST(Ref, AssignmentReleasesTheOldOne) {
   EXPECT_EQ(second, 1);
 }
 
+TEST(Ref, CountsByItsOwnNamesWhateverTheClassCallsSo) {
+  // Something that can be borrowed, with words of its own for it: they hide Object's.
+  struct Pooled final : Object {
+    explicit Pooled(int& ends) : ends_(ends) {}
+    ~Pooled() override { ++ends_; }
+    void retain() noexcept { ++borrowed; }
+    void release() noexcept { --borrowed; }
+    int borrowed = 0;
+    int& ends_;
+  };
+  int ends = 0;
+  auto r = makeRef<Pooled>(ends);
+  {
+    const Ref<Pooled> copy = r;
+    const Ref<Pooled> shared(r.get());
+    const Ref<Object> as_object = r;
+    EXPECT_EQ(r->borrowed, 0);
+  }
+  EXPECT_EQ(r->borrowed, 0);
+  EXPECT_EQ(ends, 0);
+  r->release();
+  EXPECT_EQ(ends, 0);
+  r.reset();
+  EXPECT_EQ(ends, 1);
+}
+
 TEST(Ref, AWeakHolderGetsAShareOnlyWhileOneIsLeft) {
   struct Kept final : Object {
     bool* gone = nullptr;
