@@ -125,7 +125,7 @@ int Activation::runReady(int budget) noexcept {
     head_ = (head_ + 1) % kReadyPerThread;
     --count_;
     // Without an executor nobody else would: whoever posts runs until nothing is left.
-    if (e.engine->hasExecutor() && (turns >= budget || (settled_ && settled_(awaited_)))) {
+    if (e.engine->hasExecutor() && turns >= budget) {
       e.engine->submit(e.what);
     } else {
       runOne(*e.engine, e.what);

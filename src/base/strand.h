@@ -128,7 +128,8 @@ class Activation {
   /// Runs nothing.
   bool append(Engine& engine, Runnable r) noexcept;
   /// Runs what was appended, unless a strand is on the stack already (then the outermost run() will). After
-  /// kTurnsPerCall turns, or once what the thread awaits is settled (Awaited), the rest goes to the executor.
+  /// kTurnsPerCall turns the rest goes to the executor; not sooner, also if what the caller waits for is there by then
+  /// (docs/decisions/0003-turns-of-a-caller.md).
   void run() noexcept;
   /// Runs `r` now on this thread, which must have no strand on its stack, then what it left here: together at most
   /// `budget` turns (>= 1), the rest goes to the executor. Answers the turns run. For executors.
@@ -139,7 +140,6 @@ class Activation {
     Engine* engine;
     Runnable what;
   };
-  friend class Awaited;
   void runOne(Engine& engine, Runnable r) noexcept;
   int runReady(int budget) noexcept;
 
@@ -148,8 +148,6 @@ class Activation {
   std::uint32_t count_ = 0;
   const Strand* current_ = nullptr;
   Engine* home_ = nullptr;
-  bool (*settled_)(const void*) noexcept = nullptr;  // of the innermost Awaited
-  const void* awaited_ = nullptr;
   bool inside_ = false;
   Role role_ = Role::kForeign;
 };
@@ -158,28 +156,6 @@ class Activation {
 /// watchdog measures with it how long strands hold their threads.
 using TurnWatch = void (*)(bool begins) noexcept;
 void watchTurns(TurnWatch watch) noexcept;
-
-/// While it lives, the calling thread is about to wait for `what`: once settled(what), the thread stops running strands
-/// for others and what it still had goes to the executor (S5). Set it around the posts of a blocking call.
-class Awaited {
- public:
-  Awaited(bool (*settled)(const void*) noexcept, const void* what) noexcept
-      : here_(Activation::ofThisThread()), outer_settled_(here_.settled_), outer_(here_.awaited_) {
-    here_.settled_ = settled;
-    here_.awaited_ = what;
-  }
-  ~Awaited() {
-    here_.settled_ = outer_settled_;
-    here_.awaited_ = outer_;
-  }
-  Awaited(const Awaited&) = delete;
-  Awaited& operator=(const Awaited&) = delete;
-
- private:
-  Activation& here_;
-  bool (*outer_settled_)(const void*) noexcept;
-  const void* outer_;
-};
 
 /// Runs `t` outside any strand, after the current activation: here, or on the executor when this thread has enough to
 /// do. For decoding, scanning, filtering: work that needs no strand and should not hold one. t.alive must be set.

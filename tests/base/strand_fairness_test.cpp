@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <functional>
 #include <memory>
 
 #include "base/strand.h"
@@ -126,15 +127,28 @@ TEST_F(StrandFairness, AnExecutorGetsItsThreadBackAfterItsBudget) {
   here.setRole(Role::kForeign);
 }
 
-TEST_F(StrandFairness, AForeignThreadStopsOnceWhatItAwaitsIsSettled) {
-  Ring ring{Ref<Engine>(engine)};
-  {
-    const Awaited awaited([](const void* turns) noexcept { return *static_cast<const int*>(turns) >= 4; }, &ring.turns);
-    ring.post(0);
-  }
-  EXPECT_EQ(ring.turns, 4);
+/// What a caller waits for is there after four turns, and others never stop being ready: the caller runs on for them
+/// (docs/decisions/0003-turns-of-a-caller.md), but no further than the bound of any call.
+TEST_F(StrandFairness, WithItsResultThereACallerStillRunsNoMoreThanItsTurns) {
+  Ring greedy{Ref<Engine>(engine)};
+  std::array<Ref<Owner>, 4> path;
+  for (auto& o : path) o = makeRef<Owner>(Ref<Engine>(engine));
+  int turns_of_mine = 0;
+  int others_when_settled = -1;
+  std::function<void(std::size_t)> step = [&](std::size_t i) {
+    path[i]->strand.post(Ref<Object>(path[i]), [&, i] {
+      ++turns_of_mine;
+      if (i == 0) greedy.post(0);
+      if (i + 1 < path.size()) return step(i + 1);
+      others_when_settled = greedy.turns;
+    });
+  };
+  step(0);
+  EXPECT_EQ(turns_of_mine, 4);
+  EXPECT_EQ(others_when_settled, 3) << "in turn with the greedy one, not behind it";
+  EXPECT_EQ(turns_of_mine + greedy.turns, Activation::kTurnsPerCall);
   EXPECT_EQ(engine->submitted.size(), 1U) << "the rest is the executor's";
-  ring.limit = 0;
+  greedy.limit = 0;
   while (engine->runOne()) {
   }
 }
