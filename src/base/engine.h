@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -78,6 +79,15 @@ class Engine : public Object {
   bool mayRunHere() noexcept { return !seeded_ || chooseHere(); }
   /// False: there are no executor threads; who posts runs everything (manual clock).
   bool hasExecutor() const noexcept { return has_executor_; }
+  /// The most tasks that ever waited for one strand of this engine when it began to take them (S8); those that came
+  /// while it worked count at its next look, so the true peak is at most twice that.
+  std::uint32_t strandQueueHighWater() const noexcept { return strand_queue_max_.load(std::memory_order_relaxed); }
+  /// For strands: `tasks` waited. A load of a line that the post has read anyway, unless it is a new peak.
+  void noteStrandQueue(std::uint32_t tasks) noexcept {
+    std::uint32_t most = strand_queue_max_.load(std::memory_order_relaxed);
+    while (tasks > most && !strand_queue_max_.compare_exchange_weak(most, tasks, std::memory_order_relaxed)) {
+    }
+  }
 
   // ---- clocks and timers (W1, W2)
   SteadyTime now() const noexcept { return SteadyTime(Nanos(monotonicNanos())); }
@@ -126,6 +136,9 @@ class Engine : public Object {
 
   const bool seeded_;
   const bool has_executor_;
+
+ private:
+  std::atomic<std::uint32_t> strand_queue_max_{0};
 };
 
 /// A callback executor that outlives its engine: after the engine's end callbacks run on the thread that settles (C3).

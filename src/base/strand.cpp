@@ -36,12 +36,15 @@ Task* Strand::takeAll() noexcept {
   const std::uintptr_t taken = word_.exchange(kBusy, std::memory_order_acquire);
   Task* newest = taken > kBusy ? reinterpret_cast<Task*>(taken) : nullptr;
   Task* in_order = nullptr;
+  std::uint32_t waited = 0;
   while (newest) {
     Task* older = newest->next;
     newest->next = in_order;
     in_order = newest;
     newest = older;
+    ++waited;
   }
+  engine_->noteStrandQueue(waited);
   return in_order;
 }
 

@@ -77,6 +77,7 @@ class Strand {
   static constexpr std::uintptr_t kBusy = 1;
 
   bool push(Task& t) noexcept;
+  /// Everything that waits, in order; tells the engine how much it was (Engine::strandQueueHighWater).
   Task* takeAll() noexcept;
   /// Runs one turn. True: tasks are left, the strand is still owned and must be handed to an executor.
   bool runTurn() noexcept;

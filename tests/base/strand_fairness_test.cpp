@@ -83,6 +83,46 @@ TEST_F(StrandFairness, AStrandIsInOneReadyQueueAtMost) {
   EXPECT_EQ(later, 50);
 }
 
+// ---- S8: how much waited
+
+TEST_F(StrandFairness, TheHighWaterMarkIsWhatWaitedForOneStrand) {
+  EXPECT_EQ(engine->strandQueueHighWater(), 0U);
+  int ran = 0;
+  owner->strand.post(Ref<Object>(owner), [&] { ++ran; });
+  EXPECT_EQ(engine->strandQueueHighWater(), 1U);
+  fill(100);
+  EXPECT_EQ(engine->strandQueueHighWater(), 100U);
+  while (engine->runOne()) {
+  }
+  fill(40);
+  while (engine->runOne()) {
+  }
+  EXPECT_EQ(engine->strandQueueHighWater(), 100U) << "a mark, not the last figure";
+}
+
+TEST_F(StrandFairness, WhatComesWhileAStrandWorksCountsAtItsNextLook) {
+  fill(20, /*costs=*/20'000);  // three tasks a turn
+  ASSERT_EQ(engine->submitted.size(), 1U);
+  int later = 0;
+  for (int i = 0; i < 60; ++i) owner->strand.post(Ref<Object>(owner), [&] { ++later; });
+  EXPECT_EQ(engine->strandQueueHighWater(), 20U);
+  while (engine->runOne()) {
+  }
+  EXPECT_EQ(later, 60);
+  EXPECT_EQ(engine->strandQueueHighWater(), 60U);
+}
+
+TEST_F(StrandFairness, EveryEngineHasAMarkOfItsOwn) {
+  auto other = makeRef<ModelEngine>();
+  fill(50);
+  while (engine->runOne()) {
+  }
+  EXPECT_EQ(engine->strandQueueHighWater(), 50U);
+  EXPECT_EQ(other->strandQueueHighWater(), 0U);
+}
+
+// ---- S5
+
 /// A ring of strands, each posting to the next for ever: one strand is ready at any time, so no queue grows and only
 /// the bound on turns ends the caller's call.
 struct Ring {
