@@ -130,7 +130,7 @@ class Activation {
   bool append(Engine& engine, Runnable r) noexcept;
   /// Runs what was appended, unless a strand is on the stack already (then the outermost run() will). After
   /// kTurnsPerCall turns the rest goes to the executor; not sooner, also if what the caller waits for is there by then
-  /// (docs/decisions/0003-turns-of-a-caller.md).
+  /// (docs/decisions/0004-turns-of-a-caller.md).
   void run() noexcept;
   /// Runs `r` now on this thread, which must have no strand on its stack, then what it left here: together at most
   /// `budget` turns (>= 1), the rest goes to the executor. Answers the turns run. For executors.

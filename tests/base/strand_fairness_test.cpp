@@ -168,7 +168,7 @@ TEST_F(StrandFairness, AnExecutorGetsItsThreadBackAfterItsBudget) {
 }
 
 /// What a caller waits for is there after four turns, and others never stop being ready: the caller runs on for them
-/// (docs/decisions/0003-turns-of-a-caller.md), but no further than the bound of any call.
+/// (docs/decisions/0004-turns-of-a-caller.md), but no further than the bound of any call.
 TEST_F(StrandFairness, WithItsResultThereACallerStillRunsNoMoreThanItsTurns) {
   Ring greedy{Ref<Engine>(engine)};
   std::array<Ref<Owner>, 4> path;
