@@ -80,6 +80,8 @@ class MQCLIENT_EXPORT FutureBase {
 /// Calls `f` and turns what it throws into nothing but a log line: user callbacks are contained.
 MQCLIENT_EXPORT void reportUserException(std::exception_ptr) noexcept;
 MQCLIENT_EXPORT Error errorOfException(std::exception_ptr) noexcept;
+/// kAbandoned with `text`; with a shorter one when there is no memory for it: whoever waits is told all the same.
+MQCLIENT_EXPORT Error abandonedError(const char* text) noexcept;
 
 template <class T>
 class FutureState final : public FutureBase, public ResultSink<T> {
@@ -242,7 +244,7 @@ class Promise {
 
  private:
   void abandon() noexcept {
-    if (state_) state_->set(Error(ErrorCode::kAbandoned, "the promise was dropped before it was set"));
+    if (state_) state_->set(detail::abandonedError("the promise was dropped before it was set"));
   }
   detail::StateRef<T> state_;
 };

@@ -52,7 +52,7 @@ class [[nodiscard]] Completion {
  private:
   void abandon() noexcept {
     if (Receiver<T>* r = std::exchange(receiver_, nullptr)) {
-      r->onResult(Error(ErrorCode::kAbandoned, "the operation was dropped before it could finish"));
+      r->onResult(mqclient::detail::abandonedError("the operation was dropped before it could finish"));
     }
   }
 

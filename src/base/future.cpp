@@ -131,7 +131,12 @@ void FutureBase::submitCallback() noexcept {
   }
 }
 
-Error errorOfException(std::exception_ptr thrown) noexcept {
+namespace {
+
+// Without memory for the text: short enough to need none (C2: what ends an operation cannot fail).
+constexpr const char* kNoMemoryForText = "out of memory";
+
+Error describe(std::exception_ptr thrown) {
   try {
     std::rethrow_exception(std::move(thrown));
   } catch (const MQClientException& e) {
@@ -140,6 +145,24 @@ Error errorOfException(std::exception_ptr thrown) noexcept {
     return Error(ErrorCode::kUserCode, std::string("your code threw: ") + e.what());
   } catch (...) {
     return Error(ErrorCode::kUserCode, "your code threw something that is not a std::exception");
+  }
+}
+
+}  // namespace
+
+Error errorOfException(std::exception_ptr thrown) noexcept {
+  try {
+    return describe(std::move(thrown));
+  } catch (const std::bad_alloc&) {
+    return Error(ErrorCode::kUserCode, kNoMemoryForText);
+  }
+}
+
+Error abandonedError(const char* text) noexcept {
+  try {
+    return Error(ErrorCode::kAbandoned, text);
+  } catch (const std::bad_alloc&) {
+    return Error(ErrorCode::kAbandoned, kNoMemoryForText);
   }
 }
 

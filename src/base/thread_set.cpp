@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cassert>
 #include <memory>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -77,10 +78,13 @@ ThreadSet::~ThreadSet() {
 Result<void> ThreadSet::start(std::string name, Role role, Engine* home, UniqueFunction<void()> body) {
   std::vector<Thread> finished;
   Result<void> answer;
-  {
+  try {
     MutexLock lock(mutex_);
     if (closed_) return Error(ErrorCode::kClosed, "the runtime has ended");
     finished.swap(finished_);
+    // Room beforehand: neither a thread that runs nor one that ends may fail for want of memory.
+    running_.reserve(running_.size() + 1);
+    finished_.reserve(running_.size() + 1);
     // Made under the lock, so that the thread finds itself in the list when it ends at once.
     Result<Thread> t = Thread::start(std::move(name), role, home, [this, run = std::move(body)]() mutable {
       run();
@@ -92,6 +96,8 @@ Result<void> ThreadSet::start(std::string name, Role role, Engine* home, UniqueF
     } else {
       answer = std::move(t).error();
     }
+  } catch (const std::bad_alloc&) {
+    answer = Error(ErrorCode::kInternal, "out of memory");  // short enough to need none
   }
   for (Thread& t : finished) t.join();
   return answer;

@@ -36,13 +36,22 @@ constexpr std::size_t kTimersPerLook = 64;
 class ThreadedCallbackTarget final : public CallbackTarget {
  public:
   ThreadedCallbackTarget(Engine& engine, Ref<ListenerGroup> group, std::function<void(UniqueFunction<void()>)> executor)
-      : group_(std::move(group)), executor_(std::move(executor)), engine_(&engine) {}
+      : group_(std::move(group)), executor_(std::move(executor)), hand_over_(*this), engine_(&engine) {}
 
   void submit(Job& job) noexcept override {
     if (!executor_ || !engineLives()) return group_->submit(job);
     if (Activation::ofThisThread().mayAwait()) return giveToUser(job);
-    // The executor is the user's code too and may block: it is called on a listener thread (R2).
-    group_->submit(Ref<Object>(), [this, &job, self = self_.lock()] { giveToUser(job); });
+    // The executor is the user's code too and may block: it is called on a listener thread (R2). Its place in the pool's
+    // queue is there already, and the job's own link makes the list: delivery allocates nothing (C2).
+    job.next = nullptr;
+    {
+      MutexLock lock(mutex_);
+      (last_ ? last_->next : first_) = &job;
+      last_ = &job;
+      if (std::exchange(handing_over_, true)) return;
+    }
+    hand_over_.self = self_.lock();
+    group_->submit(hand_over_);
   }
   Ref<Engine> engine() noexcept override {
     MutexLock lock(mutex_);
@@ -76,6 +85,33 @@ class ThreadedCallbackTarget final : public CallbackTarget {
     Ref<ListenerGroup> group_;
   };
 
+  /// Queued with the pool while jobs wait in the list below; `self` keeps the target meanwhile.
+  struct HandOver final : Job {
+    explicit HandOver(ThreadedCallbackTarget& t) noexcept : target(t) {}
+    void run() noexcept override { target.handOver(std::move(self)); }
+    ThreadedCallbackTarget& target;
+    std::shared_ptr<ThreadedCallbackTarget> self;
+  };
+
+  /// Gives one job to the user. The next ones go on first, on another thread if need be: the user's call may block.
+  void handOver(std::shared_ptr<ThreadedCallbackTarget> self) noexcept {
+    const std::shared_ptr<ThreadedCallbackTarget> kept = self;
+    Job* job = nullptr;
+    bool more = false;
+    {
+      MutexLock lock(mutex_);
+      job = std::exchange(first_, first_->next);
+      more = first_ != nullptr;
+      if (!more) last_ = nullptr;
+      handing_over_ = more;
+    }
+    if (more) {
+      hand_over_.self = std::move(self);
+      group_->submit(hand_over_);
+    }
+    giveToUser(*job);
+  }
+
   bool engineLives() noexcept {
     MutexLock lock(mutex_);
     return engine_ != nullptr;
@@ -90,8 +126,12 @@ class ThreadedCallbackTarget final : public CallbackTarget {
   const Ref<ListenerGroup> group_;
   const std::function<void(UniqueFunction<void()>)> executor_;
   std::weak_ptr<ThreadedCallbackTarget> self_;
+  HandOver hand_over_;  // its `self`: of whoever has set handing_over_
   Mutex mutex_;
   Engine* engine_ MQ_GUARDED_BY(mutex_);
+  Job* first_ MQ_GUARDED_BY(mutex_) = nullptr;  // wait for hand_over_, in order
+  Job* last_ MQ_GUARDED_BY(mutex_) = nullptr;
+  bool handing_over_ MQ_GUARDED_BY(mutex_) = false;
 };
 
 /// The real engine.
