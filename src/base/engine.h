@@ -25,6 +25,7 @@ using WallTime = std::chrono::system_clock::time_point;
 class Timer;
 class WaitSlot;
 class CallbackTarget;
+class IoReactor;
 
 /// User code waiting for a listener thread, linked into its group's queue by itself. Runs exactly once, or is
 /// abandoned (refused) exactly once when the pool is gone and run() cannot happen any more.
@@ -109,6 +110,11 @@ class Engine : public Object {
   /// Runs `work` on a lane thread. False: the lane's queue is full. The result comes back as a post made by `work`
   /// itself.
   virtual bool runOnLane(LaneKind lane, UniqueFunction<void()> work) = 0;
+
+  // ---- sockets (N1). See base/io.h.
+  /// The reactor that a new socket lives on: the one with the fewest; started if need be. Null: this engine has no
+  /// sockets (virtual time). The socket ends with IoReactor::leave().
+  virtual IoReactor* joinIo() noexcept { return nullptr; }
 
   // ---- blocking (A1-A3). See base/wait.h.
   /// Blocks the calling thread until the slot is settled or `deadline` (SteadyTime::max(): none) has passed.

@@ -7,6 +7,8 @@
 
 #include <cerrno>
 
+#include "base/poller.h"
+
 namespace mqclient::base {
 
 namespace {
@@ -41,16 +43,28 @@ void wakeSleeper(const std::atomic<std::uint32_t>& word) noexcept {
 
 bool Parker::park(std::int64_t deadline) noexcept {
   std::uint32_t seen = kEmpty;
-  if (state_.compare_exchange_strong(seen, kParked, std::memory_order_acq_rel, std::memory_order_acquire)) {
-    while (state_.load(std::memory_order_acquire) == kParked) {
-      if (!sleepWhile(state_, kParked, deadline)) break;
+  const std::uint32_t asleep = poller_ ? kPolling : kParked;
+  if (state_.compare_exchange_strong(seen, asleep, std::memory_order_acq_rel, std::memory_order_acquire)) {
+    if (poller_) {
+      poller_->fetch(deadline);
+    } else {
+      while (state_.load(std::memory_order_acquire) == kParked) {
+        if (!sleepWhile(state_, kParked, deadline)) break;
+      }
     }
   }
   return state_.exchange(kEmpty, std::memory_order_acq_rel) == kToken;
 }
 
 void Parker::wake() noexcept {
-  if (state_.exchange(kToken, std::memory_order_acq_rel) == kParked) wakeSleeper(state_);
+  switch (state_.exchange(kToken, std::memory_order_acq_rel)) {
+    case kParked:
+      return wakeSleeper(state_);
+    case kPolling:
+      return poller_->wake();
+    default:
+      return;
+  }
 }
 
 }  // namespace mqclient::base

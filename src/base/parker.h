@@ -15,23 +15,28 @@ bool sleepWhile(const std::atomic<std::uint32_t>& word, std::uint32_t expected, 
 /// Wakes one sleeper of `word`, whose value the caller has changed before.
 void wakeSleeper(const std::atomic<std::uint32_t>& word) noexcept;
 
+class Poller;
+
 /// Where one thread of ours sleeps when it has nothing to do. A wake before the sleep is kept: none is lost.
 ///
-/// Threads  park(): the owner only. wake(): any. One system call each at most, none if the owner is awake.
+/// Threads  park(), sleepIn(): the owner only. wake(): any. One system call each at most, none if the owner is awake.
 /// Memory   what was done before wake() is seen after the park() that took it.
-/// Later    a reactor with sockets sleeps in its poller instead; then its wake() writes to an eventfd, here.
 class Parker {
  public:
-  /// True: woken; false: the deadline passed.
+  /// True: woken; false: the deadline passed, or the poller has something to deliver.
   bool park(std::int64_t deadline) noexcept;
   void wake() noexcept;
+  /// From now on park() sleeps in `poller`, which outlives every wake().
+  void sleepIn(Poller& poller) noexcept { poller_ = &poller; }
 
  private:
-  static constexpr std::uint32_t kEmpty = 0;   // awake, no wake pending
-  static constexpr std::uint32_t kToken = 1;   // a wake that the next park() takes
-  static constexpr std::uint32_t kParked = 2;  // asleep, or about to be
+  static constexpr std::uint32_t kEmpty = 0;    // awake, no wake pending
+  static constexpr std::uint32_t kToken = 1;    // a wake that the next park() takes
+  static constexpr std::uint32_t kParked = 2;   // asleep on the word, or about to be
+  static constexpr std::uint32_t kPolling = 3;  // asleep in the poller, or about to be
 
   std::atomic<std::uint32_t> state_{kEmpty};
+  Poller* poller_ = nullptr;  // written by the owner; others read it after they saw kPolling
 };
 
 }  // namespace mqclient::base

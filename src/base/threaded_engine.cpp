@@ -16,6 +16,7 @@
 #include "base/listener_pool.h"
 #include "base/mutex.h"
 #include "base/parker.h"
+#include "base/poller.h"
 #include "base/process.h"
 #include "base/random.h"
 #include "base/thread_set.h"
@@ -144,7 +145,9 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
  public:
   ThreadedEngine(int reactors, ThreadedEngineOptions& options)
       : Engine(/*seeded=*/false, /*has_executor=*/true), lanes_(*this, options.blocking_threads) {
-    for (int i = 0; i < reactors; ++i) reactors_.push_back(std::make_unique<Reactor>(monotonicNanos()));
+    for (int i = 0; i < reactors; ++i) {
+      reactors_.push_back(std::make_unique<Reactor>(monotonicNanos(), io_output_bytes_));
+    }
     pool_ = makeRef<ListenerPool>(*this, static_cast<ListenerPool::Supervisor&>(*this));
     callbacks_ = pool_->makeGroup("callbacks", std::max(kLeastCallbackThreads, usableCores()));
     target_ = std::make_shared<ThreadedCallbackTarget>(*this, callbacks_, std::move(options.callback_executor));
@@ -187,6 +190,20 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
   std::shared_ptr<CallbackTarget> callbackTarget() noexcept override { return target_; }
 
   bool runOnLane(LaneKind lane, UniqueFunction<void()> work) override { return lanes_.submit(lane, std::move(work)); }
+
+  IoReactor* joinIo() noexcept override {
+    MutexLock lock(start_mutex_);
+    const auto fewest = std::min_element(reactors_.begin(), reactors_.end(), [](const auto& a, const auto& b) {
+      return a->io.sockets() < b->io.sockets();
+    });
+    std::size_t index = static_cast<std::size_t>(fewest - reactors_.begin());
+    while (!stopping_.load(std::memory_order_relaxed) &&
+           started_.load(std::memory_order_relaxed) <= static_cast<int>(index)) {
+      if (!startReactor()) index = 0;  // no thread to be had: the first one always is
+    }
+    reactors_[index]->io.join();
+    return &reactors_[index]->io;
+  }
 
   bool waitFor(WaitSlot& slot, SteadyTime deadline) override { return slot.parkUntil(deadline); }
 
@@ -233,9 +250,10 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
   static constexpr std::uint64_t kReadyMask = (std::uint64_t{1} << kParkedShift) - 1;
 
   struct Reactor {
-    explicit Reactor(std::int64_t now) : wheel(now) {}
+    Reactor(std::int64_t now, std::atomic<std::size_t>& io_output_bytes) : wheel(now), io(parker, io_output_bytes) {}
     Parker parker;
     TimerWheel wheel;
+    ReactorIo io;
     Thread thread;  // start_mutex_, until the end
   };
 
@@ -280,11 +298,18 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
     t_reactor = index;
     Reactor& self = *reactors_[index];
     Activation& here = Activation::ofThisThread();
+    self.io.begin();
     while (!stopping_.load(std::memory_order_acquire)) {
       const bool fired = fireTimers(self);
       const std::int64_t supervise_at = index == 0 ? superviseListeners() : kNoDeadline;
       const bool ran = runReady(here);
-      if (!fired && !ran) sleep(index, supervise_at);
+      const bool posted = self.io.run();
+      if (fired || ran || posted) {
+        self.io.look();
+      } else {
+        sleep(index, supervise_at);
+        self.io.deliver();
+      }
     }
     t_reactor_of = nullptr;
   }
@@ -365,6 +390,10 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
     Activation& here = Activation::ofThisThread();
     Runnable r;
     while (ready_.tryPop(r)) here.run(*this, r);
+    for (const auto& reactor : reactors_) {
+      while (reactor->io.run()) {
+      }
+    }
   }
 
   static inline std::atomic<unsigned> next_thread_number{0};
@@ -378,6 +407,7 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
   std::atomic<bool> reap_{false};
   std::atomic<std::int64_t> supervise_at_{kNoDeadline};
   Mutex start_mutex_;
+  std::atomic<std::size_t> io_output_bytes_{0};
   std::vector<std::unique_ptr<Reactor>> reactors_;
   LaneSet lanes_;
   Ref<ListenerPool> pool_;
