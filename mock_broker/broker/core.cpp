@@ -89,6 +89,11 @@ Result<base::Ref<BrokerCore>> BrokerCore::start(BrokerOptions options) {
     for (const std::string& one : complaints) all += (all.empty() ? "" : "; ") + one;
     return Error(ErrorCode::kInvalidArgument, std::move(all));
   }
+  // The address first: with port 0 it is known only now, and records, message ids and the registration carry it.
+  auto server = remoting::RemotingServer::bind(options.engine, options.transport, options.address,
+                                               options.log ? options.log : base::Log::silent(), options.server);
+  if (!server) return std::move(server).error();
+  options.address = (*server)->address();
   const protocol::RecordHost store_host = *protocol::RecordHost::parse(options.address);
   auto core = base::makeRef<BrokerCore>(std::move(options), store_host);
   const BrokerOptions& o = core->options_;
@@ -96,9 +101,8 @@ Result<base::Ref<BrokerCore>> BrokerCore::start(BrokerOptions options) {
   core->client_ = remoting::RemotingClient::make(core->engine_, o.transport, core->log_out_);
   core->registration_ =
       std::make_unique<Registration>(*core, core->tables_, o, core->topics_, core->client_, core->log_out_);
-  auto server = remoting::RemotingServer::start(core->engine_, o.transport, o.address, core, core->log_out_, o.server);
-  if (!server) return std::move(server).error();
   core->server_ = *std::move(server);
+  core->server_->serve(core);
   core->inTables([c = core.get()] { c->registration_->start(); });
   return core;
 }

@@ -266,8 +266,17 @@ void ClientChannel::closeConnection(Error why) {
   connection_->close(std::move(why));
 }
 
+void ClientChannel::noteCorrupt(const Error& why) {
+  shared_->counters.corrupt_closed.fetch_add(1, std::memory_order_relaxed);
+  if (shared_->log->enabled(LogLevel::kError)) {
+    shared_->log->writeLimited(LogLevel::kError, "remoting", address_, kLogPeriod,
+                               address_ + " sent bytes that are no frame: " + why.message());
+  }
+}
+
 void ClientChannel::onClosed(const Error& heard) noexcept {
-  if (!connection_) return;  // of a connection that came too late
+  if (!connection_) return;                                                    // of a connection that came too late
+  if (!close_why_ && heard.code() == ErrorCode::kCorrupt) noteCorrupt(heard);  // where the transport cuts the frames
   const Error why = close_why_ ? *close_why_ : heard;
   shared_->open.fetch_sub(1, std::memory_order_relaxed);
   idle_timer_.cancel();
@@ -353,11 +362,7 @@ void ClientChannel::onFrame(Chain frame) noexcept {
   if (state_ != State::kOpen) return;
   Result<RemotingCommand> command = protocol::decodeFrame(std::move(frame));
   if (!command) {
-    shared_->counters.corrupt_closed.fetch_add(1, std::memory_order_relaxed);
-    if (shared_->log->enabled(LogLevel::kError)) {
-      shared_->log->writeLimited(LogLevel::kError, "remoting", address_, kLogPeriod,
-                                 address_ + " sent bytes that are no frame: " + command.error().message());
-    }
+    noteCorrupt(command.error());
     return closeConnection(
         Error(ErrorCode::kCorrupt, address_ + " sent bytes that are no frame: " + command.error().message()));
   }

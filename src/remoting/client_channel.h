@@ -80,6 +80,7 @@ class ClientChannel final : public ConnectionHandler {
   void onFrame(base::Chain frame) noexcept override;
   void onDropped(std::uint64_t tag, FrameFate fate) noexcept override;
   void onClosed(const Error& why) noexcept override;
+  bool moreUnderWay() const noexcept override { return table_.size() > 1; }  // the one being sent is in it
 
   void become(State to, std::string_view why);
   void start(Invocation& i);
@@ -88,6 +89,7 @@ class ClientChannel final : public ConnectionHandler {
   void connect();
   void onConnect(Result<base::Ref<Connection>> result);
   void closeConnection(Error why);
+  void noteCorrupt(const Error& why);
   void serve(protocol::RemotingCommand request);
 
   void onDeadlines();

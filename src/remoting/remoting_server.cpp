@@ -60,6 +60,18 @@ class ServerCore final : public ServerShared {
     for (Completion<void>& c : closers) std::move(c)(Result<void>());
   }
 
+  void onAcceptFailed(const Error& why) noexcept override {
+    if (!log->enabled(LogLevel::kError)) return;
+    log->writeLimited(LogLevel::kError, "remoting", "accept", kLogPeriod, why.message());
+  }
+
+  void serve(Ref<RequestHandler> requests) {
+    base::MutexLock lock(mutex_);
+    if (closed_) return;
+    handler = std::move(requests);
+    serving_ = true;
+  }
+
   void setSocket(Ref<ListenSocket> socket) {
     base::MutexLock lock(mutex_);
     socket_ = std::move(socket);
@@ -95,6 +107,7 @@ class ServerCore final : public ServerShared {
   /// Why a further connection is refused; empty: it is not.
   std::string refusalOf(const std::string& host) const MQ_REQUIRES(mutex_) {
     if (closed_) return "the server is closing";
+    if (!serving_) return "the server is starting";
     if (sessions_.size() >= options.connections_max) {
       return "the limit of " + std::to_string(options.connections_max) + " connections is reached";
     }
@@ -110,6 +123,7 @@ class ServerCore final : public ServerShared {
   std::map<std::uint64_t, Ref<ServerSession>> sessions_ MQ_GUARDED_BY(mutex_);
   std::unordered_map<std::string, std::size_t> by_host_ MQ_GUARDED_BY(mutex_);  // strangers only
   std::uint64_t sessions_made_ MQ_GUARDED_BY(mutex_) = 0;
+  bool serving_ MQ_GUARDED_BY(mutex_) = false;
   bool closed_ MQ_GUARDED_BY(mutex_) = false;
   Ref<ListenSocket> socket_ MQ_GUARDED_BY(mutex_);
   std::vector<Completion<void>> closers_ MQ_GUARDED_BY(mutex_);
@@ -123,6 +137,7 @@ class Server final : public RemotingServer {
   const std::string& address() const noexcept override { return address_; }
   std::size_t connections() const noexcept override { return core_->connections(); }
   const RemotingServerCounters& counters() const noexcept override { return core_->counters; }
+  void serve(Ref<RequestHandler> handler) override { core_->serve(std::move(handler)); }
   void close(Completion<void> done) override { core_->close(std::move(done)); }
 
  private:
@@ -132,19 +147,26 @@ class Server final : public RemotingServer {
 
 }  // namespace
 
-Result<Ref<RemotingServer>> RemotingServer::start(Ref<base::Engine> engine, Ref<Transport> transport,
-                                                  std::string address, Ref<RequestHandler> handler, Ref<base::Log> log,
-                                                  RemotingServerOptions options) {
+Result<Ref<RemotingServer>> RemotingServer::bind(Ref<base::Engine> engine, Ref<Transport> transport,
+                                                 std::string address, Ref<base::Log> log,
+                                                 RemotingServerOptions options) {
   Ref<ServerCore> core = base::makeRef<ServerCore>();
   core->engine = std::move(engine);
   core->log = std::move(log);
-  core->handler = std::move(handler);
   core->options = options;
   Result<Ref<ListenSocket>> socket = transport->listen(*core->engine, std::move(address), core);
   if (!socket) return std::move(socket).error();
   std::string real_address = (*socket)->address();
   core->setSocket(*std::move(socket));
   return Ref<RemotingServer>(base::makeRef<Server>(std::move(core), std::move(real_address)));
+}
+
+Result<Ref<RemotingServer>> RemotingServer::start(Ref<base::Engine> engine, Ref<Transport> transport,
+                                                  std::string address, Ref<RequestHandler> handler, Ref<base::Log> log,
+                                                  RemotingServerOptions options) {
+  auto server = bind(std::move(engine), std::move(transport), std::move(address), std::move(log), options);
+  if (server) (*server)->serve(std::move(handler));
+  return server;
 }
 
 }  // namespace mqclient::remoting

@@ -35,6 +35,13 @@ class RemotingServer : public base::Object {
   static Result<base::Ref<RemotingServer>> start(base::Ref<base::Engine> engine, base::Ref<Transport> transport,
                                                  std::string address, base::Ref<RequestHandler> handler,
                                                  base::Ref<base::Log> log, RemotingServerOptions options = {});
+  /// The first half of start(): the address is taken and known, and every connection refused until serve(). For a
+  /// server whose handler must know the address.
+  static Result<base::Ref<RemotingServer>> bind(base::Ref<base::Engine> engine, base::Ref<Transport> transport,
+                                                std::string address, base::Ref<base::Log> log,
+                                                RemotingServerOptions options = {});
+  /// Once, after bind().
+  virtual void serve(base::Ref<RequestHandler> handler) = 0;
   virtual const std::string& address() const noexcept = 0;
   virtual std::size_t connections() const noexcept = 0;
   virtual const RemotingServerCounters& counters() const noexcept = 0;

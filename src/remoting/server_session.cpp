@@ -71,16 +71,20 @@ void ServerSession::closeConnection(Error why) {
   connection_->close(std::move(why));
 }
 
+void ServerSession::noteCorrupt(const Error& why) {
+  shared_->counters.corrupt_closed.fetch_add(1, std::memory_order_relaxed);
+  const std::string& from = connection_->peerAddress();
+  if (shared_->log->enabled(LogLevel::kWarn)) {
+    shared_->log->writeLimited(LogLevel::kWarn, "remoting", std::string(hostOf(from)), kLogPeriod,
+                               from + " sent bytes that are no frame: " + why.message());
+  }
+}
+
 void ServerSession::onFrame(Chain frame) noexcept {
   if (closing_) return;
   Result<RemotingCommand> command = protocol::decodeFrame(std::move(frame));
   if (!command) {
-    shared_->counters.corrupt_closed.fetch_add(1, std::memory_order_relaxed);
-    const std::string& from = connection_->peerAddress();
-    if (shared_->log->enabled(LogLevel::kWarn)) {
-      shared_->log->writeLimited(LogLevel::kWarn, "remoting", std::string(hostOf(from)), kLogPeriod,
-                                 from + " sent bytes that are no frame: " + command.error().message());
-    }
+    noteCorrupt(command.error());
     return closeConnection(std::move(command).error());
   }
   if (!command->isResponse()) return serve(*std::move(command));
@@ -121,6 +125,7 @@ void ServerSession::onDropped(std::uint64_t tag, FrameFate fate) noexcept {
 }
 
 void ServerSession::onClosed(const Error& why) noexcept {
+  if (!closing_ && why.code() == ErrorCode::kCorrupt) noteCorrupt(why);  // where the transport cuts the frames
   closing_ = true;
   peer_->markClosed();
   while (!deadlines_.empty()) {

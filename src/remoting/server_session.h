@@ -59,6 +59,7 @@ class ServerSession final : public ConnectionHandler {
 
   void serve(protocol::RemotingCommand request);
   void closeConnection(Error why);
+  void noteCorrupt(const Error& why);
   void onIdleCheck();
 
   void ask(Question& q);

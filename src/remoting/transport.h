@@ -36,6 +36,9 @@ class ConnectionHandler : public base::Object {
   virtual void onDropped(std::uint64_t tag, FrameFate fate) noexcept = 0;
   /// The last call, exactly once: nobody sends or receives here any more.
   virtual void onClosed(const Error& why) noexcept = 0;
+  /// Asked by send() inside strand(): more is under way here than the frame just given, so the transport may let frames
+  /// gather instead of writing this one at once (N2).
+  virtual bool moreUnderWay() const noexcept { return false; }
 };
 
 /// Ordered bytes in both directions under the remoting framer (N1-N7). Owned by its handler; dies after onClosed.
@@ -61,6 +64,8 @@ class Connection : public base::Object {
 class Acceptor : public base::Object {
  public:
   virtual base::Ref<ConnectionHandler> onAccept(base::Ref<Connection> connection) noexcept = 0;
+  /// Connections wait that cannot be accepted now (no descriptor is left); they are refused, and accepting pauses.
+  virtual void onAcceptFailed(const Error& why) noexcept { (void)why; }
 };
 
 /// A listening address; ends with close() or the last reference.
@@ -70,7 +75,7 @@ class ListenSocket : public base::Object {
   virtual void close() noexcept = 0;
 };
 
-/// The seam: in-process link, TCP (with the next step of the project), either of them under faults.
+/// The seam: in-process link, TCP, either of them under faults.
 class Transport : public base::Object {
  public:
   /// Ends with a connection whose events go to `handler`, or kUnreachable / kTimeout. Starts no thread; any thread.
