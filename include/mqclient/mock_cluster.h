@@ -21,11 +21,16 @@ inline namespace v1 {
 /// your listeners) runs one thread at a time, and only the thread that started the cluster may call in.
 enum class MockTime { kReal, kVirtual };
 
+/// kMemory: frames never leave the process, no port is opened. kTcp: loopback sockets on free ports, for any client of
+/// any process and language; only with MockTime::kReal.
+enum class MockTransport { kMemory, kTcp };
+
 /// What a cluster is made of. Every name is deterministic: brokers broker-a, broker-b, ... in cluster DefaultCluster.
 struct MockClusterOptions {
   int nameservers{1};            ///< 1 to 16
   int brokers{1};                ///< masters; 1 to 1,000
   int defaultTopicQueueNums{8};  ///< queues of TBW102, the template of topics made by the first send; 1 to 1,024
+  MockTransport transport{MockTransport::kMemory};
   MockTime time{MockTime::kReal};
   std::uint64_t seed{1};  ///< kVirtual: decides every choice; the same seed gives the same run
 };
@@ -63,8 +68,8 @@ class MQCLIENT_EXPORT MockBroker {
   std::string address_;
 };
 
-/// Nameservers and brokers inside this process: ready when start() returns, gone with the last handle. Opens no port,
-/// writes no file. Any number in a process. Any member from any thread (kVirtual: see MockTime).
+/// Nameservers and brokers inside this process: ready when start() returns, gone with the last handle. Opens no port
+/// unless asked for TCP, writes no file. Any number in a process. Any member from any thread (kVirtual: see MockTime).
 class MQCLIENT_EXPORT MockCluster {
  public:
   /// Errors: kInvalidArgument, naming every option out of range.
@@ -77,7 +82,7 @@ class MQCLIENT_EXPORT MockCluster {
   MockCluster& operator=(MockCluster&&) noexcept;
   ~MockCluster();
 
-  /// The address to give to clients: "mock://...".
+  /// The address to give to clients: "mock://...", with kTcp "127.0.0.1:port".
   std::string namesrvAddr() const;
   /// Options for a client of this cluster: its address, and its runtime when time is virtual.
   ClientOptions client() const;

@@ -36,7 +36,7 @@ Result<client::Home> resolve(const client::SchemeAddress& address, const base::R
   client::Home home;
   // A cluster with virtual time brings its engine: its clients live in its time.
   home.engine = (*cluster)->engine()->isVirtualTime() ? (*cluster)->engine() : engine;
-  home.transport = (*cluster)->network();
+  home.transport = (*cluster)->transport();
   home.nameservers = (*cluster)->nameserverAddresses();
   home.identity = "mock://" + address.name;
   return home;

@@ -8,6 +8,7 @@
 #include "protocol/hash.h"
 #include "protocol/message_access.h"
 #include "protocol/message_record.h"
+#include "remoting/tcp.h"
 #include "sim/sim_engine.h"
 
 namespace mqclient::cluster {
@@ -85,6 +86,10 @@ Result<void> validate(const MockClusterOptions& options) {
   check("nameservers", options.nameservers, kNameserversMax);
   check("brokers", options.brokers, kBrokersMax);
   check("queues (defaultTopicQueueNums)", options.defaultTopicQueueNums, kQueuesMax);
+  if (options.transport == MockTransport::kTcp && options.time == MockTime::kVirtual) {
+    if (!complaints.empty()) complaints += "; ";
+    complaints += "transport is kTcp and time is kVirtual: sockets need real time";
+  }
   if (!complaints.empty()) return Error(ErrorCode::kInvalidArgument, "mock cluster: " + complaints);
   return {};
 }
@@ -93,9 +98,10 @@ Cluster::Cluster(Setup setup)
     : options_(setup.options),
       engine_(std::move(setup.engine)),
       log_(setup.log ? std::move(setup.log) : base::Log::silent()),
-      network_(remoting::InProcessNetwork::make()),
+      network_(options_.transport == MockTransport::kMemory ? remoting::InProcessNetwork::make() : nullptr),
+      transport_(network_ ? base::Ref<remoting::Transport>(network_) : remoting::makeTcpTransport()),
       adjust_(setup.adjust) {
-  if (setup.link_policy) network_->setPolicy(std::move(setup.link_policy));
+  if (setup.link_policy && network_) network_->setPolicy(std::move(setup.link_policy));
 }
 
 Result<std::shared_ptr<Cluster>> Cluster::start(Setup setup) {
@@ -111,20 +117,23 @@ Result<std::shared_ptr<Cluster>> Cluster::start(Setup setup) {
 }
 
 Result<void> Cluster::startNodes() {
+  // Names of addresses are ours in process; of a machine's ports we take what is free.
+  const auto addressOf = [tcp = !network_](int port) { return "127.0.0.1:" + std::to_string(tcp ? 0 : port); };
   for (int i = 0; i < options_.nameservers; ++i) {
     nameserver::NameserverOptions ns;
-    ns.address = "127.0.0.1:" + std::to_string(kNameserverPort + i);
-    auto started = nameserver::Nameserver::start(engine_, network_, log_, std::move(ns));
+    ns.address = addressOf(kNameserverPort + i);
+    auto started = nameserver::Nameserver::start(engine_, transport_, log_, std::move(ns));
     if (!started) return started.error();
     nameserver_addresses_.push_back((*started)->address());
     nameservers_.push_back(std::move(*started));
   }
   std::vector<Node> nodes;
   for (int i = 0; i < options_.brokers; ++i) {
-    Node node{brokerNameOf(i), "127.0.0.1:" + std::to_string(kBrokerPort + i * kPortsPerBroker), {}};
+    Node node{brokerNameOf(i), addressOf(kBrokerPort + i * kPortsPerBroker), {}};
     auto started = broker::Broker::start(brokerOptions(node));
     if (!started) return started.error();
     node.broker = std::move(*started);
+    node.address = node.broker->address();
     nodes.push_back(std::move(node));
   }
   for (const Node& node : nodes) {
@@ -140,7 +149,7 @@ Result<void> Cluster::startNodes() {
 broker::BrokerOptions Cluster::brokerOptions(const Node& node) const {
   broker::BrokerOptions o;
   o.engine = engine_;
-  o.transport = network_;
+  o.transport = transport_;
   o.log = log_;
   o.address = node.address;
   o.brokerName = node.name;

@@ -19,8 +19,8 @@ namespace mqclient::cluster {
 /// Checks what a MockCluster can be made of; every complaint at once.
 Result<void> validate(const MockClusterOptions& options);
 
-/// Nameservers and brokers on one in-process network and one engine. What MockCluster, mock:// and the simulation
-/// share.
+/// Nameservers and brokers on one network, in process or over loopback TCP, and one engine. What MockCluster, mock://
+/// and the simulation share.
 ///
 /// Threads  any that may wait (foreign, listener); start(), stop() and the inspecting members wait for the nodes.
 class Cluster {
@@ -28,7 +28,7 @@ class Cluster {
   struct Setup {
     MockClusterOptions options{};
     base::Ref<base::Engine> engine{};                     ///< null: by options.time
-    std::shared_ptr<remoting::LinkPolicy> link_policy{};  ///< null: every frame arrives at once
+    std::shared_ptr<remoting::LinkPolicy> link_policy{};  ///< null: every frame arrives at once. In process only
     base::Ref<base::Log> log{};                           ///< null: silent
     void (*adjust)(broker::BrokerOptions&){nullptr};      ///< last word on each broker's options (tests, benchmarks)
   };
@@ -39,7 +39,9 @@ class Cluster {
 
   const MockClusterOptions& options() const noexcept { return options_; }
   const base::Ref<base::Engine>& engine() const noexcept { return engine_; }
+  /// Null with MockTransport::kTcp.
   const base::Ref<remoting::InProcessNetwork>& network() const noexcept { return network_; }
+  const base::Ref<remoting::Transport>& transport() const noexcept { return transport_; }
   const std::vector<std::string>& nameserverAddresses() const noexcept { return nameserver_addresses_; }
 
   std::vector<std::string> brokerNames() const;
@@ -74,6 +76,7 @@ class Cluster {
   const base::Ref<base::Engine> engine_;
   const base::Ref<base::Log> log_;
   const base::Ref<remoting::InProcessNetwork> network_;
+  const base::Ref<remoting::Transport> transport_;
   void (*const adjust_)(broker::BrokerOptions&);
   std::vector<std::string> nameserver_addresses_;  // set by start
   std::vector<base::Ref<nameserver::Nameserver>> nameservers_;

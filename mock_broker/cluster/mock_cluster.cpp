@@ -115,7 +115,10 @@ MockCluster::~MockCluster() {
 }
 
 std::string MockCluster::namesrvAddr() const {
-  return "mock://" + impl_->name;
+  if (impl_->cluster->options().transport == MockTransport::kMemory) return "mock://" + impl_->name;
+  std::string list;
+  for (const std::string& address : impl_->cluster->nameserverAddresses()) list += (list.empty() ? "" : ";") + address;
+  return list;
 }
 
 ClientOptions MockCluster::client() const {

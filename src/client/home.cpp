@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/mutex.h"
+#include "remoting/tcp.h"
 
 namespace mqclient::client {
 namespace {
@@ -183,10 +184,20 @@ Result<Home> resolveHome(std::string_view namesrv_addr, const base::Ref<base::En
   }
   Result<std::vector<std::string>> addresses = parseAddressList(text);
   if (!addresses) return std::move(addresses).error();
-  // The one place that has to learn TCP.
-  return Error(ErrorCode::kUnsupported, "namesrvAddr '" + text +
-                                            "' is well formed, but this version connects inside the process only: use "
-                                            "mock://NAME, a cluster in this process");
+  if (engine->isVirtualTime()) {
+    return Error(
+        ErrorCode::kUnsupported,
+        "namesrvAddr '" + text +
+            "' is reached over TCP, and a runtime with virtual time has no sockets: use mock://NAME, a cluster "
+            "in this process, or a runtime on real time");
+  }
+  Home home;
+  home.engine = engine;
+  home.transport = remoting::makeTcpTransport();
+  home.nameservers = *std::move(addresses);
+  home.identity = "tcp:";
+  for (const std::string& address : home.nameservers) home.identity += address + ";";
+  return home;
 }
 
 }  // namespace mqclient::client

@@ -42,7 +42,7 @@ void registerScheme(std::string scheme, SchemeResolver resolver);
 ///
 /// Shape    "scheme://name?parameters" of a registered scheme, or "host:port;host:port".
 /// Errors   kNoNameServer: nothing is configured. kInvalidArgument: the text cannot be an address; every complaint at
-///          once. kUnsupported: a well-formed address whose transport this build does not have.
+///          once. kUnsupported: a well-formed address whose transport this program or the engine does not have.
 /// Threads  any.
 Result<Home> resolveHome(std::string_view namesrv_addr, const base::Ref<base::Engine>& engine);
 

@@ -3,9 +3,10 @@
 namespace mqclient::scenarios {
 namespace {
 
-class InProcess final : public Home {
+class OwnCluster final : public Home {
  public:
-  explicit InProcess(MockTime time) : cluster_(MockCluster::start({.brokers = 2, .time = time}).value()), time_(time) {}
+  explicit OwnCluster(MockTime time, MockTransport transport = MockTransport::kMemory)
+      : cluster_(MockCluster::start({.brokers = 2, .transport = transport, .time = time}).value()), time_(time) {}
   ClientOptions client() const override { return cluster_.client(); }
   void createTopic(const std::string& topic, int queues) override {
     cluster_.createTopic({.topicName = topic, .readQueueNums = queues, .writeQueueNums = queues}).value();
@@ -24,8 +25,9 @@ class InProcess final : public Home {
 }  // namespace
 
 std::vector<HomeKind> allHomes() {
-  return {{"InProcessVirtualTime", [] { return std::unique_ptr<Home>(new InProcess(MockTime::kVirtual)); }},
-          {"InProcessRealTime", [] { return std::unique_ptr<Home>(new InProcess(MockTime::kReal)); }}};
+  return {{"InProcessVirtualTime", [] { return std::unique_ptr<Home>(new OwnCluster(MockTime::kVirtual)); }},
+          {"InProcessRealTime", [] { return std::unique_ptr<Home>(new OwnCluster(MockTime::kReal)); }},
+          {"Tcp", [] { return std::unique_ptr<Home>(new OwnCluster(MockTime::kReal, MockTransport::kTcp)); }}};
 }
 
 }  // namespace mqclient::scenarios
