@@ -95,6 +95,7 @@ class Peer4 {
     for (std::string more = readSome(1u << 16); !more.empty(); more = readSome(1u << 16)) all += more;
     return all;
   }
+  int descriptor() const { return fd_; }
   void finishWriting() { ::shutdown(fd_, SHUT_WR); }
   void close() {
     if (fd_ >= 0) ::close(fd_);
