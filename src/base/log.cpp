@@ -45,6 +45,9 @@ struct Log::Impl {
   std::unordered_map<std::string, Limit> limits MQ_GUARDED_BY(mutex);
   std::vector<UniqueFunction<void()>> when_quiet MQ_GUARDED_BY(mutex);
   std::unique_ptr<Drain> drain;
+
+  /// True: the drain job must be started.
+  bool add(LogLevel level, std::string_view component, std::string line) MQ_REQUIRES(mutex);
 };
 
 Log::Log(LogLevel level, LogHook hook) : level_(level), hook_(std::move(hook)) {}
@@ -99,25 +102,45 @@ void Log::Impl::Drain::run() noexcept {
   for (auto& quiet : tell) quiet();
 }
 
+bool Log::Impl::add(LogLevel level, std::string_view component, std::string line) {
+  if (ring.size() >= kRingLines) {
+    ++dropped;
+    return false;
+  }
+  if (dropped > 0 && ring.size() + 1 < kRingLines) {
+    ring.push_back(Line{
+        LogLevel::kWarn, "log",
+        std::to_string(std::exchange(dropped, 0)) + " lines were dropped here: the log hook is slower than the log"});
+  }
+  ring.push_back(Line{level, std::string(component), std::move(line)});
+  return !std::exchange(draining, true);
+}
+
+void Log::startDrain() noexcept {
+  impl_->drain->alive = Ref<Object>(this);
+  impl_->group->submit(*impl_->drain);
+}
+
 void Log::write(LogLevel level, std::string_view component, std::string line) noexcept {
   if (!enabled(level)) return;
   {
     MutexLock lock(impl_->mutex);
     if (closed_.load(std::memory_order_relaxed)) return;  // close() has the same lock: nothing comes after it
-    if (impl_->ring.size() >= kRingLines) {
-      ++impl_->dropped;
-      return;
-    }
-    if (impl_->dropped > 0 && impl_->ring.size() + 1 < kRingLines) {
-      impl_->ring.push_back(Line{LogLevel::kWarn, "log",
-                                 std::to_string(std::exchange(impl_->dropped, 0)) +
-                                     " lines were dropped here: the log hook is slower than the log"});
-    }
-    impl_->ring.push_back(Line{level, std::string(component), std::move(line)});
-    if (std::exchange(impl_->draining, true)) return;
+    if (!impl_->add(level, component, std::move(line))) return;
   }
-  impl_->drain->alive = Ref<Object>(this);
-  impl_->group->submit(*impl_->drain);
+  startDrain();
+}
+
+void Log::writeLate(LogLevel level, std::string_view component, std::string line,
+                    UniqueFunction<void()> quiet) noexcept {
+  if (!hears(level)) return quiet();
+  {
+    MutexLock lock(impl_->mutex);
+    const bool start = impl_->add(level, component, std::move(line));
+    impl_->when_quiet.push_back(std::move(quiet));  // the drain job is queued or runs, or begins below
+    if (!start) return;
+  }
+  startDrain();
 }
 
 void Log::close(UniqueFunction<void()> quiet) noexcept {

@@ -21,13 +21,14 @@ class Log : public Object {
   static Ref<Log> make(Engine& engine, LogLevel level, LogHook hook);
   static Ref<Log> silent();
 
-  bool enabled(LogLevel level) const noexcept {
-    return static_cast<bool>(hook_) && level <= level_ && !closed_.load(std::memory_order_relaxed);
-  }
+  bool enabled(LogLevel level) const noexcept { return hears(level) && !closed_.load(std::memory_order_relaxed); }
   /// Nothing is written any more. `quiet` runs, once, when the hook has heard what was written before and will not be
   /// called again: what it captured may then go. At once without a hook; else on the hook's thread or the caller's.
   void close(UniqueFunction<void()> quiet) noexcept;
   void write(LogLevel level, std::string_view component, std::string line) noexcept;
+  /// A line for who makes the user wait after close(), as a destructor does for code of the user's: written all the
+  /// same. `quiet` as in close(): until it runs, what the hook captured must stay.
+  void writeLate(LogLevel level, std::string_view component, std::string line, UniqueFunction<void()> quiet) noexcept;
   /// At most one line per `key` and `period` (engine time); the next one says how many were left out.
   void writeLimited(LogLevel level, std::string_view component, const std::string& key, Millis period,
                     std::string line) noexcept;
@@ -37,6 +38,8 @@ class Log : public Object {
  private:
   struct Impl;
   Log(LogLevel level, LogHook hook);
+  bool hears(LogLevel level) const noexcept { return static_cast<bool>(hook_) && level <= level_; }
+  void startDrain() noexcept;
   LogLevel level_;
   LogHook hook_;
   std::atomic<bool> closed_{false};

@@ -31,6 +31,8 @@ class Object {
   }
 
  protected:
+  /// References now: a figure for reports, old as soon as it is read.
+  std::uint32_t shares() const noexcept { return refs_.load(std::memory_order_relaxed); }
   virtual ~Object() = default;
   /// Runs on whichever thread drops the last reference; the default deletes. Never waits, joins or calls out.
   virtual void lastReferenceGone() noexcept { delete this; }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/wait.h"
+#include "client/user_code_wait.h"
 #include "consumer/push_consumer.h"
 #include "consumer/push_options.h"
 
@@ -12,8 +13,6 @@ namespace {
 
 /// What a destructor gives our own work.
 constexpr Millis kCloseInDestructor{10'000};
-/// A log line names the listener that a destructor waits for, so often.
-constexpr Millis kStillWaiting{10'000};
 
 Error closedError() {
   return {ErrorCode::kClosed, "this DefaultMQPushConsumer was moved from; use the one it was moved to"};
@@ -46,15 +45,18 @@ struct DefaultMQPushConsumer::Impl {
   /// would free what it captured. In a listener of this consumer, and where waiting is impossible, it only begins.
   void end() const {
     consumer::ConsumerContext& context = core->context();
-    Future<CloseReport> ending = close(kCloseInDestructor);
+    const base::SteadyTime since = context.engine().now();
+    const auto closed = base::makeRef<base::WaitSlot>();
+    core->close(kCloseInDestructor,
+                base::Completion<CloseReport>::of([closed](Result<CloseReport>&&) { closed->settle(); }));
     const bool inside = context.insideListener() || context.instance->insideHook();
-    if (inside || !base::Activation::ofThisThread().mayAwait()) return std::move(ending).detach();
-    (void)std::move(ending).get();
-    while (!context.listener_gone->settled()) {
-      if (context.engine().waitFor(*context.listener_gone, context.engine().now() + kStillWaiting)) break;
-      context.log().write(LogLevel::kWarn, "consumer",
-                          "the destructor of the consumer of group " + context.group + " waits for " +
-                              std::to_string(context.gate.running()) + " running calls of its listener");
+    if (inside || !base::Activation::ofThisThread().mayAwait()) return;
+    for (base::WaitSlot* gone : {closed.get(), context.listener_gone.get()}) {
+      client::awaitUserCode(*context.instance, *gone, since, "the consumer of group " + context.group, [&context] {
+        const std::size_t calls = context.gate.running();
+        return calls > 0 ? std::to_string(calls) + " calls of your listener, which have not returned"
+                         : std::string("its last requests and your hooks to end");
+      });
     }
   }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "client/user_code_wait.h"
 #include "producer/producer_core.h"
 #include "protocol/batch.h"
 #include "protocol/hash.h"
@@ -58,16 +59,17 @@ struct DefaultMQProducer::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
-    Future<CloseReport> ending = close(kCloseInDestructor);
-    if (base::Activation::ofThisThread().mayAwait() && !insideOwnCallback()) {
-      (void)std::move(ending).get();
-      // A callback that still runs may use what its owner destroys next: that is waited for however long it takes.
-      auto [idle, completion] = base::makeOperation<void>(core->engine().callbackTarget());
-      core->whenCallbacksIdle(std::move(completion));
-      (void)std::move(idle).get();
-    } else {
-      std::move(ending).detach();
-    }
+    const base::SteadyTime since = core->engine().now();
+    close(kCloseInDestructor).detach();
+    if (!base::Activation::ofThisThread().mayAwait() || insideOwnCallback()) return;
+    // A callback that still runs may use what its owner destroys next: that is waited for however long it takes.
+    const auto gone = base::makeRef<base::WaitSlot>();
+    core->whenCallbacksIdle(base::Completion<void>::of([gone](Result<void>&&) { gone->settle(); }));
+    client::awaitUserCode(core->instance(), *gone, since, "the producer of group " + core->group(), [this] {
+      const std::size_t callbacks = core->callbacksNotReturned();
+      return callbacks > 0 ? std::to_string(callbacks) + " of your callbacks, which have not returned"
+                           : std::string("its sends to end and your hooks to return");
+    });
   }
   Future<CloseReport> close(Millis wait) const {
     auto [future, completion] = base::makeOperation<CloseReport>(core->engine().callbackTarget());

@@ -212,16 +212,14 @@ void ProducerCore::unregistered() {
 void ProducerCore::disconnected() {
   // Every send has its result now, so every callback is on its way.
   step_ = Step::kCallingBack;
-  callbacks_->whenIdle(base::Completion<void>::of([core = base::Ref<ProducerCore>(this)](Result<void>&& idle) {
-    core->post([core = core.get(), returned = static_cast<bool>(idle)] {
-      core->report_.listenersRunning = returned ? 0 : core->report_.listenersRunning;
+  callbacks_->whenIdle(base::Completion<void>::of([core = base::Ref<ProducerCore>(this)](Result<void>&&) {
+    core->post([core = core.get()] {
       core->calledBackOrLate();
       for (auto& done : std::exchange(core->idle_waiters_, {})) std::move(done)(Result<void>());
       core->callbacks_idle_ = true;
     });
   }));
   if (step_ != Step::kCallingBack) return;
-  report_.listenersRunning = 1;  // at least; until all have returned
   drain_timer_.arm(self(), std::max(close_deadline_, engine().now()));
 }
 
@@ -229,6 +227,7 @@ void ProducerCore::calledBackOrLate() {
   if (step_ != Step::kCallingBack) return;
   step_ = Step::kClosed;
   drain_timer_.cancel();
+  report_.listenersRunning = callbacks_->notReturned();
   report_.took = std::chrono::duration_cast<Millis>(engine().now() - closing_since_);
   std::vector<base::Completion<CloseReport>> waiters = std::exchange(close_waiters_, {});
   for (auto& done : waiters) std::move(done)(report_);

@@ -54,6 +54,8 @@ class ProducerCore final : public base::Object {
   /// Where the futures of this producer call back.
   const std::shared_ptr<base::CallbackTarget>& callbackTarget() const noexcept { return callback_target_; }
   bool insideCallback() const noexcept { return callbacks_->insideCallback(); }
+  /// While closing: callbacks of the user's that wait or run.
+  std::size_t callbacksNotReturned() const noexcept { return callbacks_->notReturned(); }
   /// The first message of a topic made on demand is stored: its own route is asked for.
   void askForOwnRoute(base::Ref<PublishTopic> topic);
 

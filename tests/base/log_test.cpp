@@ -110,6 +110,32 @@ TEST(Log, AHookThatThrowsIsContained) {
   EXPECT_TRUE(calls->reaches(2));
 }
 
+TEST(Log, ClosedItHearsOnlyWhatIsWrittenLateAndSaysWhenItIsQuiet) {
+  const auto shared = std::make_shared<Lines>();
+  Lines& lines = *shared;
+  auto engine = threadedEngine();
+  lines.hold.add();
+  auto log = Log::make(*engine, LogLevel::kWarn, Lines::hookOf(shared));
+  Count quiet;
+  log->write(LogLevel::kWarn, "c", "before");
+  log->close([&] { quiet.add(); });
+  ASSERT_TRUE(quiet.reaches(1));
+  log->write(LogLevel::kWarn, "c", "not heard");
+  log->writeLate(LogLevel::kInfo, "c", "below the level", [&] { quiet.add(); });
+  ASSERT_EQ(quiet.get(), 2) << "at once: nobody hears it";
+  for (int i = 0; i < 3; ++i) {
+    log->writeLate(LogLevel::kWarn, "c", std::to_string(i), [&, i] {
+      EXPECT_GE(lines.count.get(), 2 + i) << "heard before";
+      quiet.add();
+    });
+  }
+  ASSERT_TRUE(quiet.reaches(5));
+  EXPECT_EQ(lines.all, (std::vector<std::string>{"1 c before", "1 c 0", "1 c 1", "1 c 2"}));
+  bool told = false;
+  Log::silent()->writeLate(LogLevel::kError, "c", "x", [&] { told = true; });
+  EXPECT_TRUE(told);
+}
+
 TEST(Log, MayBeTheLastToHoldItsEngine) {
   const auto shared = std::make_shared<Lines>();
   Lines& lines = *shared;

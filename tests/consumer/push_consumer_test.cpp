@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/wait.h"
 #include "tests/consumer/scripted_broker.h"
 
 namespace mqclient::consumer {
@@ -322,6 +323,46 @@ TEST_F(PushConsumerTest, ClosingInItsOwnListenerBeginsAndDoesNotWait) {
   EXPECT_TRUE(report.complete()) << report.toString();
   EXPECT_EQ(report.drained, 1u);
   EXPECT_EQ(broker->lastCommit(), 1);
+}
+
+TEST_F(PushConsumerTest, ADestructorThatWaitsForTheListenerSaysSoEveryTenSeconds) {
+  broker->stored_offset = 0;
+  std::vector<std::pair<base::SteadyTime, std::string>> lines;
+  ClientOptions client = clientOptions();
+  client.logLevel = LogLevel::kWarn;
+  client.log = [&](LogLevel, std::string_view, std::string_view text) {
+    if (text.find("destructor") != std::string_view::npos) lines.emplace_back(engine->now(), text);
+  };
+  auto captured = std::make_shared<int>(0);
+  std::optional<DefaultMQPushConsumer> consumer =
+      DefaultMQPushConsumer::start(
+          "group", {{kTopic}},
+          [&, captured](Messages, ConsumeConcurrentlyContext&) {
+            engine->waitFor(*base::makeRef<base::WaitSlot>(), engine->now() + 35s);
+            return Status::CONSUME_SUCCESS;
+          },
+          client)
+          .value();
+  broker->deliver(0, 2);
+  engine->runUntilIdle();
+  const base::SteadyTime before = engine->now();
+  bool ended = false;
+  engine->spawn("end", [&] {
+    consumer.reset();
+    ended = true;
+  });
+  engine->advance(9'999ms);
+  EXPECT_TRUE(lines.empty());
+  engine->advance(25s);
+  EXPECT_FALSE(ended);
+  engine->advance(1ms);
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(captured.use_count(), 1) << "what it captured went with it";
+  ASSERT_EQ(lines.size(), 3u);
+  for (std::size_t i = 0; i < lines.size(); ++i) EXPECT_EQ(lines[i].first - before, 10s * static_cast<int>(i + 1));
+  for (const char* word : {"consumer", "group", "30 s", "2 calls of your listener"}) {
+    EXPECT_NE(lines[2].second.find(word), std::string::npos) << word << ": " << lines[2].second;
+  }
 }
 
 TEST_F(PushConsumerTest, DestroyedInItsOwnListenerItEndsElsewhere) {

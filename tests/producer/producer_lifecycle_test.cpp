@@ -7,8 +7,11 @@
 #include <limits>
 #include <optional>
 #include <set>
+#include <string>
 #include <thread>
+#include <vector>
 
+#include "base/wait.h"
 #include "mqclient/codes.h"
 #include "protocol/batch.h"
 #include "protocol/message_access.h"
@@ -208,6 +211,82 @@ TEST_F(ProducerTest, CloseWaitsForCallbacksThatRunAndSaysIfTheyOutliveIt) {
   EXPECT_FALSE(returned);
   producer.reset();
   EXPECT_TRUE(returned) << "what it captured may go after the destructor, not before";
+}
+
+TEST_F(ProducerTest, TheReportCountsTheCallbacksThatOutliveIt) {
+  withBrokers(1);
+  start();
+  std::atomic<int> waiting{0};
+  std::vector<Promise<void>> returns;
+  for (int i = 0; i < 3; ++i) {
+    returns.emplace_back(engine->callbackTarget());
+    producer->sendAsync(message()).then([&waiting, go = returns.back().future()](Result<SendResult>) mutable {
+      ++waiting;
+      (void)std::move(go).get();
+    });
+  }
+  engine->runUntilIdle();
+  ASSERT_EQ(waiting, 3);
+  returns[0].set({});
+  engine->runUntilIdle();
+  const CloseReport report = producer->close(1s);
+  EXPECT_EQ(report.listenersRunning, 2u) << report.toString();
+  EXPECT_FALSE(report.complete());
+  returns.clear();  // or the destructor waits for them
+}
+
+TEST_F(ProducerTest, ADestructorThatWaitsForACallbackSaysSoEveryTenSeconds) {
+  withBrokers(1);
+  struct Line {
+    base::SteadyTime at;
+    std::string text;
+  };
+  std::vector<Line> lines;
+  bool hook_may_be_called = true;
+  ClientOptions client = clientOptions();
+  client.logLevel = LogLevel::kWarn;
+  client.log = [&](LogLevel level, std::string_view, std::string_view text) {
+    EXPECT_TRUE(hook_may_be_called);
+    if (text.find("destructor") == std::string_view::npos) return;
+    EXPECT_EQ(level, LogLevel::kWarn);
+    lines.push_back({engine->now(), std::string(text)});
+  };
+  start({}, client);
+  // A callback that takes 25 seconds of virtual time.
+  producer->sendAsync(message()).then(
+      [&](Result<SendResult>) { engine->waitFor(*base::makeRef<base::WaitSlot>(), engine->now() + 25s); });
+  engine->runUntilIdle();
+  const base::SteadyTime before = engine->now();
+  producer.reset();
+  hook_may_be_called = false;
+  EXPECT_EQ(since(before), 25s);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0].at - before, 10s);
+  EXPECT_EQ(lines[1].at - before, 20s);
+  for (const char* word : {"producer", "group", "10 s", "1 of your callbacks"}) {
+    EXPECT_NE(lines[0].text.find(word), std::string::npos) << word << ": " << lines[0].text;
+  }
+  engine->advance(60s);
+}
+
+TEST_F(ProducerTest, ADestructorThatWaitsForOnesOwnSlowLogHookDoesNotFloodIt) {
+  withBrokers(1);
+  int lines = 0;
+  ClientOptions client = clientOptions();
+  client.logLevel = LogLevel::kWarn;
+  client.log = [&](LogLevel, std::string_view, std::string_view text) {
+    if (text.find("destructor") == std::string_view::npos) return;
+    ++lines;
+    engine->waitFor(*base::makeRef<base::WaitSlot>(), engine->now() + 100s);
+  };
+  start({}, client);
+  producer->sendAsync(message()).then(
+      [&](Result<SendResult>) { engine->waitFor(*base::makeRef<base::WaitSlot>(), engine->now() + 45s); });
+  engine->runUntilIdle();
+  const base::SteadyTime before = engine->now();
+  producer.reset();
+  EXPECT_EQ(since(before), 110s) << "the hook is the user's code, too";
+  EXPECT_EQ(lines, 1);
 }
 
 // ---- the beginning
