@@ -36,7 +36,17 @@ TEST_F(HomeTest, TheEnvironmentStandsIn) {
   EXPECT_EQ(errorOf("", "127.0.0.1").code(), ErrorCode::kInvalidArgument);
 }
 
-TEST_F(HomeTest, AWellFormedAddressWithoutATransportSaysSo) {
+TEST_F(HomeTest, HostsAndPortsAreReachedOverTcp) {
+  const base::Ref<base::Engine> engine = *base::makeThreadedEngine({});
+  const auto home = resolveHome("ns1:9876; [::1]:9876 ;ns1:9876", engine);
+  ASSERT_TRUE(home) << home.error();
+  EXPECT_EQ(home->nameservers, (std::vector<std::string>{"ns1:9876", "[::1]:9876"}));
+  EXPECT_TRUE(home->transport);
+  EXPECT_EQ(home->identity, resolveHome("ns1:9876;[::1]:9876", engine)->identity) << "equal homes are shared";
+  EXPECT_NE(home->identity, resolveHome("ns1:9876", engine)->identity);
+}
+
+TEST_F(HomeTest, SocketsNeedRealTime) {
   const Error error = errorOf("ns1:9876; [::1]:9876 ;ns1:9876");
   EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
   expectWords(error, {"ns1:9876", "mock://"});
