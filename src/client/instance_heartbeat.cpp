@@ -54,7 +54,8 @@ void MQClientInstance::heartbeatOnStrand(base::Completion<void> done) {
       base::MutexLock lock(groups_mutex_);
       consumers = !consumers_.empty();
     }
-    for (const auto& [name, by_id] : *brokers_.get()) {
+    const std::shared_ptr<const BrokerAddrs> brokers = brokers_.get();
+    for (const auto& [name, by_id] : *brokers) {
       for (const auto& [id, address] : by_id) {
         // Slaves serve consumers only.
         if (consumers || id == protocol::kMasterId) heartbeatTo(name, id, address, *body, round);
@@ -159,7 +160,8 @@ void MQClientInstance::onDisconnected(const std::string& address, const Error& w
   const auto connection = connections_.find(address);
   if (state_ != State::kRunning || connection == connections_.end()) return;
   connection->second.open = false;
-  for (const auto& [name, by_id] : *brokers_.get()) {
+  const std::shared_ptr<const BrokerAddrs> brokers = brokers_.get();
+  for (const auto& [name, by_id] : *brokers) {
     for (const auto& [id, broker_address] : by_id) {
       if (broker_address != address) continue;
       event(EventKind::kBrokerDown, name, "the connection to " + address + " ended: " + why.message());
@@ -183,7 +185,8 @@ void MQClientInstance::unregister(std::string producer_group, std::string consum
       header.producerGroup = std::move(producer_group);
       header.consumerGroup = std::move(consumer_group);
       const base::SteadyTime until = std::min(deadline, apiDeadline());
-      for (const auto& [name, by_id] : *brokers_.get()) {
+      const std::shared_ptr<const BrokerAddrs> brokers = brokers_.get();
+      for (const auto& [name, by_id] : *brokers) {
         for (const auto& [id, address] : by_id) {
           // Only who was told of the group over a connection that stands knows it.
           const auto connection = connections_.find(address);

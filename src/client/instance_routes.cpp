@@ -232,7 +232,8 @@ std::optional<BrokerAddress> MQClientInstance::anyBrokerOf(std::string_view topi
 
 std::map<std::string, std::string> MQClientInstance::masters() const {
   std::map<std::string, std::string> all;
-  for (const auto& [name, by_id] : *brokers_.get()) {
+  const std::shared_ptr<const BrokerAddrs> brokers = brokers_.get();
+  for (const auto& [name, by_id] : *brokers) {
     const auto master = by_id.find(protocol::kMasterId);
     if (master != by_id.end()) all.emplace(name, master->second);
   }
@@ -241,7 +242,8 @@ std::map<std::string, std::string> MQClientInstance::masters() const {
 
 Error MQClientInstance::unknownBroker(const BrokerTarget& target, RequestCode code) const {
   std::string known;
-  for (const auto& [name, by_id] : *brokers_.get()) known += (known.empty() ? "" : ", ") + name;
+  const std::shared_ptr<const BrokerAddrs> brokers = brokers_.get();
+  for (const auto& [name, by_id] : *brokers) known += (known.empty() ? "" : ", ") + name;
   return Error(ErrorCode::kNoRoute, std::string(toString(code)) + " not sent: broker '" + target.broker_name +
                                         "' (id " + std::to_string(target.broker_id) +
                                         ") is in no route; known are: " + (known.empty() ? "none" : known));

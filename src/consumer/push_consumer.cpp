@@ -68,7 +68,8 @@ class PushConsumer::Hooks final : public client::ConsumerHooks {
     data.consumeType = protocol::ConsumeType::CONSUME_PASSIVELY;
     data.messageModel = protocol::MessageModel::CLUSTERING;
     data.consumeFromWhere = wireName(context.options.consumeFromWhere.kind());
-    for (const auto& [topic, subscription] : *context.subscriptions.get()) {
+    const std::shared_ptr<const Subscriptions> subscriptions = context.subscriptions.get();
+    for (const auto& [topic, subscription] : *subscriptions) {
       data.subscriptionDataSet.push_back(subscription);
     }
     return data;
