@@ -149,16 +149,19 @@ class EveryCall : public testing::Test {
   }
   /// `place` calls its argument, once, where it is; the test waits for that.
   void everythingIn(const std::function<void(const std::function<void()>&)>& place) {
-    Complaints complaints;
-    std::atomic<int> begun{0};
-    std::atomic<bool> done{false};
-    place([&] {
-      if (begun.fetch_add(1) > 0) return;
-      callEverything(complaints);
-      done = true;
+    struct Once {
+      Complaints complaints;
+      std::atomic<int> begun{0};
+      std::atomic<bool> done{false};
+    };
+    const auto once = std::make_shared<Once>();  // listeners and hooks go on calling when the test has what it wants
+    place([this, once] {
+      if (once->begun.fetch_add(1) > 0) return;
+      callEverything(once->complaints);
+      once->done = true;
     });
-    EXPECT_TRUE(cluster.waitUntil([&] { return done.load(); }, kWait)) << "it hangs, or was never called";
-    EXPECT_EQ(complaints.all(), "");
+    EXPECT_TRUE(cluster.waitUntil([&] { return once->done.load(); }, kWait)) << "it hangs, or was never called";
+    EXPECT_EQ(once->complaints.all(), "");
   }
 
   MockCluster cluster = MockCluster::start().value();
@@ -370,7 +373,7 @@ TEST_F(EveryCall, WhileAListenerIsDestroyed) {
     std::function<void()> f;
   };
   everythingIn([&](const std::function<void()>& f) {
-    auto at_end = std::make_shared<AtEnd>([&f] {
+    auto at_end = std::make_shared<AtEnd>([f] {
       EXPECT_EQ(Activation::ofThisThread().role(), Role::kListener);
       EXPECT_FALSE(Activation::ofThisThread().inside());
       f();
