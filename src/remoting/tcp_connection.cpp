@@ -384,7 +384,8 @@ void TcpConnection::cut(Slice chunk) noexcept {
     if (!*frame) break;
     any = true;
     if (!batch) batch = new FrameBatch(*this);
-    batch->add(**std::move(frame));
+    // Pieces are joined here: those who read the body would join them inside a strand, megabytes at a time (S6).
+    batch->add((*frame)->count() > 1 ? Chain((*frame)->flatten()) : std::move(**frame));
     if (batch->count == kFramesPerStep) deliver();
   }
   const std::size_t left = splitter_.buffered();

@@ -294,7 +294,7 @@ TEST_F(OutputTest, ARuntimesOutputIsBoundedOverAllItsConnections) {
 
 TEST_F(OutputTest, AServerWhoseAnswersAreNotTakenStopsReading) {
   constexpr std::size_t kAnswer = 1u << 20;
-  constexpr std::uint32_t kRequests = 200;
+  constexpr std::uint32_t kRequests = 64;
   const std::string answer = named(9, 9, kAnswer);
   acceptor_->keep_frames = false;
   acceptor_->on_frame = [chain = chainOf(answer)](TcpEnd& end, const Chain&) { end.send(chain); };

@@ -240,13 +240,12 @@ class TcpTest : public ::testing::Test {
     end->on_frame = std::move(on_frame);
     transport(options)->connect(*engine_, address, end, engine_->now() + wait,
                                 Completion<Ref<Connection>>::of([end, this](Result<Ref<Connection>>&& r) {
-                                  {
+                                  if (r) {
                                     const std::lock_guard lock(end->mutex);
-                                    if (r) {
-                                      end->connection = *std::move(r);
-                                    } else {
-                                      connect_error_ = r.error();
-                                    }
+                                    end->connection = *std::move(r);
+                                  } else {
+                                    const std::lock_guard lock(error_mutex_);
+                                    connect_error_ = r.error();
                                   }
                                   end->connected.add();
                                 }));
@@ -289,7 +288,8 @@ class TcpTest : public ::testing::Test {
   Ref<TcpAcceptor> acceptor_ = base::makeRef<TcpAcceptor>(*engine_);
   Ref<ListenSocket> socket_;
   std::vector<Ref<TcpEnd>> clients_;
-  std::optional<Error> connect_error_;
+  std::mutex error_mutex_;
+  std::optional<Error> connect_error_;  // of the last one that failed
 };
 
 }  // namespace mqclient::remoting
