@@ -1,8 +1,10 @@
 #include "base/listener_pool.h"
 
+#include <sched.h>
 #include <time.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace mqclient::base {
@@ -28,6 +30,7 @@ class ListenerPool::Group final : public ListenerGroup {
   void submit(Job& job) noexcept override {
     job.next = nullptr;
     bool due = false;
+    Wake wake = Wake::kAnother;
     {
       MutexLock lock(mutex_);
       if (last_) {
@@ -38,8 +41,9 @@ class ListenerPool::Group final : public ListenerGroup {
       last_ = &job;
       waiting_.store(waiting_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
       due = becomesDue();
+      if (due) wake = wakeFor();
     }
-    if (due) pool_->schedule(*this, Wake::kAnother);
+    if (due) pool_->schedule(*this, wake);
   }
 
   void setCap(int cap) noexcept override {
@@ -68,31 +72,39 @@ class ListenerPool::Group final : public ListenerGroup {
     ++running_;
     return true;
   }
-  /// The next job of a turn. `due`: the group goes to the turn list for another thread.
-  Job* take(bool& due) noexcept {
+  /// The next job of a turn. `wake`: the group goes to the turn list for another thread.
+  Job* take(std::optional<Wake>& wake) noexcept {
     MutexLock lock(mutex_);
     Job* job = first_;
-    due = false;
+    wake.reset();
     if (!job || running_ > cap_) return nullptr;
     first_ = job->next;
     if (!first_) last_ = nullptr;
     waiting_.store(waiting_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-    due = becomesDue();
+    if (becomesDue()) wake = wakeFor();
     return job;
   }
-  /// True: due again.
-  bool endTurn() noexcept {
+  /// `job_nanos`: what a job of the turn took on average. True: due again.
+  bool endTurn(std::int64_t job_nanos) noexcept {
     MutexLock lock(mutex_);
     --running_;
+    // A step of two at most: one turn that lost its core for a while says little about the jobs.
+    typical_ = typical_ == kUnknown ? job_nanos : std::clamp(job_nanos, typical_ / 2, typical_ * 2 + 1);
     return becomesDue();
   }
 
   Group* next = nullptr;  // in the turn list; the pool's lock
+  bool urgent = false;    // counted in urgent_; the pool's lock
 
  private:
   ~Group() override {
     MutexLock lock(pool_->mutex_);
     pool_->cap_sum_ -= cap_;
+  }
+  static constexpr std::int64_t kUnknown = -1;
+
+  Wake wakeFor() const noexcept MQ_REQUIRES(mutex_) {
+    return running_ == 0 || typical_ == kUnknown || typical_ >= kWorthAThread ? Wake::kAnother : Wake::kIfStuck;
   }
   bool becomesDue() noexcept MQ_REQUIRES(mutex_) {
     if (listed_ || !first_ || running_ >= cap_) return false;
@@ -106,9 +118,10 @@ class ListenerPool::Group final : public ListenerGroup {
   Job* first_ MQ_GUARDED_BY(mutex_) = nullptr;
   Job* last_ MQ_GUARDED_BY(mutex_) = nullptr;
   int cap_ MQ_GUARDED_BY(mutex_);
-  int running_ MQ_GUARDED_BY(mutex_) = 0;      // threads in a turn of this group
-  bool listed_ MQ_GUARDED_BY(mutex_) = false;  // in the turn list, or on the way into it
-  std::atomic<std::size_t> waiting_{0};        // written under mutex_
+  int running_ MQ_GUARDED_BY(mutex_) = 0;                  // threads in a turn of this group
+  bool listed_ MQ_GUARDED_BY(mutex_) = false;              // in the turn list, or on the way into it
+  std::int64_t typical_ MQ_GUARDED_BY(mutex_) = kUnknown;  // nanoseconds a job takes
+  std::atomic<std::size_t> waiting_{0};                    // written under mutex_
 };
 
 ListenerPool::ListenerPool(Engine& home, Supervisor& supervisor)
@@ -135,18 +148,19 @@ void ListenerPool::schedule(Group& group, Wake wake) noexcept {
     }
     last_ = &group;
     turns_waiting_.fetch_add(1, std::memory_order_relaxed);
-    if (wake == Wake::kAnother) {
-      if (idle_) {
-        woken = idle_;
-        idle_ = woken->below;
-        woken->idle = false;
-      } else if (closed_) {
-        run_here = ended_;
-      } else if (threads_ == 0) {
+    group.urgent = wake == Wake::kAnother;
+    if (group.urgent) ++urgent_;
+    if (closed_) {
+      run_here = ended_ && wake != Wake::kNobody;
+    } else if (wake == Wake::kIfStuck) {
+      askForSupervision();
+    } else if (wake == Wake::kAnother && looking_ == 0) {
+      woken = takeIdle();
+      if (!woken && threads_ == 0) {
         ++threads_;
         start = true;
         last_start_ = steadyNanos();
-      } else if (threads_ < cap_sum_) {
+      } else if (!woken && threads_ < cap_sum_) {
         askForSupervision();
       }
     }
@@ -154,6 +168,16 @@ void ListenerPool::schedule(Group& group, Wake wake) noexcept {
   if (woken) woken->parker.wake();
   if (start) startThread();
   if (run_here) drainHere();
+}
+
+ListenerPool::Worker* ListenerPool::takeIdle() noexcept {
+  Worker* const w = idle_;
+  if (!w) return nullptr;
+  idle_ = w->below;
+  w->idle = false;
+  w->looking = true;
+  ++looking_;
+  return w;
 }
 
 void ListenerPool::askForSupervision() noexcept {
@@ -177,20 +201,25 @@ bool ListenerPool::busy(std::int64_t now) noexcept {
 }
 
 std::int64_t ListenerPool::supervise(std::int64_t now) noexcept {
+  Worker* woken = nullptr;
   bool start = false;
   {
     MutexLock lock(mutex_);
-    if (closed_ || !first_ || idle_ || threads_ >= cap_sum_) {
+    if (closed_ || !first_ || (!idle_ && threads_ >= cap_sum_)) {
       supervised_ = false;  // the next group that finds no thread asks again
       return kNoDeadline;
     }
-    const std::int64_t pause = busy(now) ? kGrowBusyNanos : kGrowNanos;
-    if (now - last_start_ >= pause || threads_ == 0) {
-      ++threads_;
-      start = true;
-      last_start_ = now;
+    const bool moves = std::exchange(turns_seen_, turns_) != turns_;
+    if (looking_ == 0 && (urgent_ > 0 || !moves)) {
+      woken = takeIdle();
+      if (!woken && (threads_ == 0 || now - last_start_ >= (busy(now) ? kGrowBusyNanos : kGrowNanos))) {
+        ++threads_;
+        start = true;
+        last_start_ = now;
+      }
     }
   }
+  if (woken) woken->parker.wake();
   if (start) startThread();
   return now + kGrowNanos;
 }
@@ -210,9 +239,10 @@ bool ListenerPool::startThread() noexcept {
   return false;
 }
 
-Ref<ListenerPool::Group> ListenerPool::takeTurn() noexcept {
+Ref<ListenerPool::Group> ListenerPool::takeTurn(Worker* self) noexcept {
   for (;;) {
     Ref<Group> group;
+    Worker* woken = nullptr;
     {
       MutexLock lock(mutex_);
       if (!first_) return nullptr;
@@ -220,36 +250,54 @@ Ref<ListenerPool::Group> ListenerPool::takeTurn() noexcept {
       first_ = group->next;
       if (!first_) last_ = nullptr;
       turns_waiting_.fetch_sub(1, std::memory_order_relaxed);
+      ++turns_;
+      if (std::exchange(group->urgent, false)) --urgent_;
+      if (self && std::exchange(self->looking, false)) --looking_;
+      if (urgent_ > 0 && looking_ == 0 && !closed_) {
+        woken = takeIdle();
+        if (!woken && threads_ < cap_sum_) askForSupervision();
+      }
     }
+    if (woken) woken->parker.wake();
     if (group->beginTurn()) return group;
   }
 }
 
 void ListenerPool::runTurn(Group& group) noexcept {
-  std::int64_t started = 0;
-  for (int jobs = 1;; ++jobs) {
-    bool due = false;
-    Job* job = group.take(due);
-    if (due) schedule(group, Wake::kAnother);
+  const std::int64_t started = steadyNanos();
+  int jobs = 0;
+  while (jobs < kJobsPerTurn) {
+    std::optional<Wake> wake;
+    Job* job = group.take(wake);
+    if (wake) schedule(group, *wake);
     if (!job) break;
+    ++jobs;
     {
       const Ref<Object> alive = std::move(job->alive);
       job->run();
     }
-    if (jobs == kJobsPerTurn) break;
-    if (turns_waiting_.load(std::memory_order_relaxed) > 0) {
-      const std::int64_t now = steadyNanos();
-      if (started == 0) started = now;
-      if (now - started >= kTurnNanos) break;
-    }
+    if (turns_waiting_.load(std::memory_order_relaxed) > 0 && steadyNanos() - started >= kTurnNanos) break;
   }
-  if (group.endTurn()) schedule(group, Wake::kNobody);  // this thread takes a turn next
+  const std::int64_t took = steadyNanos() - started;
+  if (group.endTurn(took / std::max(1, jobs))) schedule(group, Wake::kNobody);  // this thread takes a turn next
+}
+
+void ListenerPool::look(Worker& self) noexcept {
+  {
+    MutexLock lock(mutex_);
+    if (first_ || closed_ || looking_ > 0) return;
+    self.looking = true;
+    ++looking_;
+  }
+  const std::int64_t until = steadyNanos() + kLookNanos;
+  while (turns_waiting_.load(std::memory_order_relaxed) == 0 && steadyNanos() < until) sched_yield();
 }
 
 bool ListenerPool::idle(Worker& self) noexcept {
   {
     MutexLock lock(mutex_);
     if (first_) return true;
+    if (std::exchange(self.looking, false)) --looking_;
     if (closed_) return false;
     self.below = idle_;
     self.idle = true;
@@ -274,7 +322,8 @@ bool ListenerPool::idle(Worker& self) noexcept {
 void ListenerPool::work() noexcept {
   Worker self;
   for (;;) {
-    while (const Ref<Group> group = takeTurn()) runTurn(*group);
+    while (const Ref<Group> group = takeTurn(&self)) runTurn(*group);
+    look(self);
     if (!idle(self)) break;
   }
   MutexLock lock(mutex_);
@@ -285,7 +334,7 @@ void ListenerPool::drainHere() noexcept {
   Activation& here = Activation::ofThisThread();
   const Role role = here.role();
   here.setRole(Role::kListener);  // user code may wait here too
-  while (const Ref<Group> group = takeTurn()) runTurn(*group);
+  while (const Ref<Group> group = takeTurn(nullptr)) runTurn(*group);
   here.setRole(role);
 }
 

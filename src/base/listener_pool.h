@@ -18,6 +18,10 @@ namespace mqclient::base {
 /// Shape    jobs wait in their group's own list, in order; a group that has waiting jobs and is below its cap is in
 ///          the pool's turn list, once. A thread takes the group in front, runs up to kJobsPerTurn of its jobs (one
 ///          only is taken at a time: a job that blocks holds nobody else's) and puts it back behind the others.
+/// Waking   a group that no thread serves gets one at once: the thread that is looking for work already, else an idle
+///          one. A group that has a thread gets a second one at once only if its jobs take longer than a wake costs
+///          (kWorthAThread; unknown: they do). Else its own thread will come to them, and supervise() sees within two
+///          milliseconds if it does not. One thread looks at a time: whoever takes a turn wakes the next.
 /// Growth   the first job with no thread starts one at once. Later, while a group waits and no thread is idle,
 ///          supervise() adds one a millisecond if the process used less than 80 % of its cores over the last 5 ms,
 ///          else one per 100 ms; never more than the sum of the caps of the living groups. Idle for 10 s: it ends.
@@ -48,11 +52,16 @@ class ListenerPool final : public Object {
 
  private:
   class Group;
-  enum class Wake { kAnother, kNobody };  // kNobody: the calling thread is one of the pool and takes a turn next
+  enum class Wake {
+    kAnother,  // at once
+    kIfStuck,  // if supervise() finds that nobody comes
+    kNobody,   // the calling thread is one of the pool and takes a turn next
+  };
   struct Worker {
     Parker parker;
     Worker* below = nullptr;  // on the idle stack
     bool idle = false;
+    bool looking = false;  // counted in looking_
   };
   struct CpuSample {
     std::int64_t at;
@@ -62,6 +71,8 @@ class ListenerPool final : public Object {
   static constexpr int kJobsPerTurn = 16;
   static constexpr std::int64_t kTurnNanos = 50'000;
   static constexpr std::int64_t kIdleNanos = 10'000'000'000;
+  static constexpr std::int64_t kWorthAThread = 5'000;
+  static constexpr std::int64_t kLookNanos = 20'000;
   static constexpr std::int64_t kGrowNanos = 1'000'000;
   static constexpr std::int64_t kGrowBusyNanos = 100'000'000;
   static constexpr std::int64_t kCpuWindowNanos = 5'000'000;
@@ -73,9 +84,13 @@ class ListenerPool final : public Object {
   /// it.
   void schedule(Group& group, Wake wake) noexcept MQ_EXCLUDES(mutex_);
   void work() noexcept;
-  /// The next group, with a running place in it taken; null: none waits.
-  Ref<Group> takeTurn() noexcept;
+  /// The next group, with a running place in it taken; null: none waits. `self`: the pool's thread that asks, if any.
+  Ref<Group> takeTurn(Worker* self) noexcept;
   void runTurn(Group& group) noexcept;
+  /// An idle thread, off its stack and looking: to be woken outside the lock. Null: there is none.
+  Worker* takeIdle() noexcept MQ_REQUIRES(mutex_);
+  /// Looks for work a little while. Nobody need be woken meanwhile.
+  void look(Worker& self) noexcept;
   /// Sleeps until woken; false: idle for too long, the thread ends.
   bool idle(Worker& self) noexcept;
   bool startThread() noexcept;  // a place in threads_ is taken already
@@ -91,7 +106,11 @@ class ListenerPool final : public Object {
   mutable Mutex mutex_;
   Group* first_ MQ_GUARDED_BY(mutex_) = nullptr;  // turn list, each with a share
   Group* last_ MQ_GUARDED_BY(mutex_) = nullptr;
-  Worker* idle_ MQ_GUARDED_BY(mutex_) = nullptr;  // the one idle for the shortest time first: its cache is warm
+  Worker* idle_ MQ_GUARDED_BY(mutex_) = nullptr;        // the one idle for the shortest time first: its cache is warm
+  int looking_ MQ_GUARDED_BY(mutex_) = 0;               // threads that look for work, or are on their way to
+  int urgent_ MQ_GUARDED_BY(mutex_) = 0;                // groups in the list that want a thread at once
+  std::uint64_t turns_ MQ_GUARDED_BY(mutex_) = 0;       // taken from the list
+  std::uint64_t turns_seen_ MQ_GUARDED_BY(mutex_) = 0;  // by the last supervise()
   int threads_ MQ_GUARDED_BY(mutex_) = 0;
   int cap_sum_ MQ_GUARDED_BY(mutex_) = 0;
   int next_name_ MQ_GUARDED_BY(mutex_) = 0;
