@@ -1,6 +1,7 @@
 #include "remoting/client_channel.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/backoff.h"
@@ -94,10 +95,9 @@ void ClientChannel::start(Invocation& i) {
 }
 
 void ClientChannel::wait(Invocation& i) {
-  i.stage = Invocation::Stage::kWaiting;
   waiting_.append(i);
-  deadlines_.add(i);
-  armDeadlines();
+  waiting_deadlines_.add(i);
+  armDeadlines(i.deadline);
 }
 
 void ClientChannel::transmit(Invocation& i) {
@@ -112,33 +112,18 @@ void ClientChannel::transmit(Invocation& i) {
     connection_->send(std::move(frame), ConnectionSink::kAnswerTag);
     return std::move(placed)(Result<void>());
   }
-  if (!table_.insert(i)) {
+  if (!sent_.insert(i)) {
     return finish(i,
                   Error(ErrorCode::kInternal, "request number " + std::to_string(i.opaque) + " is under way already"));
   }
-  i.stage = Invocation::Stage::kSent;
   i.received_before = received_;
-  sent_.append(i);
-  deadlines_.add(i);
-  armDeadlines();
+  armDeadlines(i.deadline);
   connection_->send(std::move(i.frame), tagOf(i.opaque));  // last: a closed connection reports back at once
 }
 
-void ClientChannel::unlink(Invocation& i) noexcept {
-  switch (i.stage) {
-    case Invocation::Stage::kPosted:
-      return;
-    case Invocation::Stage::kWaiting:
-      waiting_.remove(i);
-      break;
-    case Invocation::Stage::kSent:
-      sent_.remove(i);
-      break;
-    case Invocation::Stage::kDoomed:
-      doomed_.remove(i);
-      break;
-  }
-  deadlines_.remove(i);
+void ClientChannel::stopWaiting(Invocation& i) noexcept {
+  waiting_.remove(i);
+  waiting_deadlines_.remove(i);
 }
 
 ClientChannel::Settlers ClientChannel::letGo(Invocation& i) noexcept {
@@ -159,38 +144,36 @@ void ClientChannel::finish(Invocation& i, Result<RemotingCommand> result) noexce
 
 // ---- deadlines
 
-void ClientChannel::armDeadlines() {
-  const SteadyTime due = deadlines_.earliest()->deadline;
+void ClientChannel::armDeadlines(SteadyTime due) {
   if (deadline_timer_.armed() && deadline_timer_.due() <= due) return;  // it will look again
   deadline_timer_.arm(Ref<Object>(this), due);
 }
 
 void ClientChannel::onDeadlines() {
   const SteadyTime now = strand_.engine().now();
-  bool half_open = false;
-  int n = 0;
-  for (; !deadlines_.empty() && deadlines_.earliest()->deadline <= now && n < kRequestsPerStep; ++n) {
-    auto& i = static_cast<Invocation&>(*deadlines_.earliest());
-    const Invocation::Stage stage = i.stage;
-    if (stage == Invocation::Stage::kSent) table_.take(i.opaque);
-    unlink(i);
+  for (int n = 0; n < kRequestsPerStep && !waiting_.empty(); ++n) {
+    auto& i = static_cast<Invocation&>(*waiting_deadlines_.earliest());
+    if (i.deadline > now) break;
+    stopWaiting(i);
     shared_->counters.timeouts.fetch_add(1, std::memory_order_relaxed);
-    if (stage == Invocation::Stage::kWaiting) {
-      finish(i, Error(ErrorCode::kTimeout, "no connection to " + address_ + " in time"));
-      continue;
-    }
-    if (stage == Invocation::Stage::kSent && i.received_before == received_) {
+    finish(i, Error(ErrorCode::kTimeout, "no connection to " + address_ + " in time"));
+  }
+  std::array<PendingRequest*, kRequestsPerStep> expired;
+  std::size_t count = 0;
+  const SteadyTime earliest = sent_.expire(now, expired, count);
+  bool half_open = false;
+  for (std::size_t n = 0; n < count; ++n) {
+    auto& i = static_cast<Invocation&>(*expired[n]);
+    shared_->counters.timeouts.fetch_add(1, std::memory_order_relaxed);
+    if (i.received_before == received_) {
       if (!silent_since_) silent_since_ = now;
       half_open = half_open || now - *silent_since_ >= shared_->options.half_open_close;
     }
-    if (stage == Invocation::Stage::kDoomed) {
-      finish(i, *doom_);  // it has failed already, its turn just had not come
-      continue;
-    }
     finish(i, Error(ErrorCode::kTimeout, "no answer from " + address_ + " in time", 0, Applied::kUnknown));
   }
-  if (n > 0 && table_.empty()) quiet_since_ = now;
-  if (!deadlines_.empty()) armDeadlines();
+  if (count > 0 && sent_.empty()) quiet_since_ = now;
+  if (!sent_.empty()) armDeadlines(earliest);
+  if (!waiting_.empty()) armDeadlines(waiting_deadlines_.earliest()->deadline);
   if (half_open && state_ == State::kOpen) {
     shared_->counters.half_open_closed.fetch_add(1, std::memory_order_relaxed);
     closeConnection(
@@ -204,7 +187,7 @@ void ClientChannel::onIdleCheck() {
   const SteadyTime now = strand_.engine().now();
   SteadyTime quiet = quiet_since_;
   if (sink_) quiet = std::max(quiet, sink_->quietSince());
-  if (!table_.empty() || (sink_ && !sink_->owesNothing())) quiet = now;
+  if (!sent_.empty() || (sink_ && !sink_->owesNothing())) quiet = now;
   const SteadyTime due = quiet + shared_->options.idle_close;
   if (due > now) return idle_timer_.arm(Ref<Object>(this), due);
   shared_->counters.idle_closed.fetch_add(1, std::memory_order_relaxed);
@@ -255,7 +238,7 @@ void ClientChannel::flushWaiting() {
       return strand_.post(Ref<Object>(this), [this] { flushWaiting(); });
     }
     auto& i = static_cast<Invocation&>(*waiting_.front());
-    unlink(i);
+    stopWaiting(i);
     transmit(i);
   }
 }
@@ -314,21 +297,20 @@ void ClientChannel::noteFailure(const Error& why) {
 }
 
 void ClientChannel::failWaiting(const Error& why) {
+  waiting_deadlines_.clear();
   doom(waiting_, unsent(why));
 }
 
 void ClientChannel::failSent(const Error& why) {
-  table_.clear();
-  doom(sent_, perhapsSent(why));
+  RequestList all;
+  for (PendingRequest* r : sent_.takeAll()) all.append(*r);
+  doom(all, perhapsSent(why));
 }
 
 void ClientChannel::doom(RequestList& list, Error why) {
   if (list.empty()) return;
   failDoomed(static_cast<int>(shared_->options.in_flight_max));  // of a failure before this one: as a rule none
   doomed_.splice(list);
-  for (PendingRequest* p = doomed_.front(); p; p = p->list_after) {
-    static_cast<Invocation*>(p)->stage = Invocation::Stage::kDoomed;
-  }
   doom_ = std::move(why);
   if (failDoomed(kRequestsPerStep) == Next::kAgain) {
     strand_.post(Ref<Object>(this), [this] { return failDoomed(kRequestsPerStep); });
@@ -339,7 +321,7 @@ Next ClientChannel::failDoomed(int at_most) {
   for (int n = 0; !doomed_.empty(); ++n) {
     if (n == at_most) return Next::kAgain;
     auto& i = static_cast<Invocation&>(*doomed_.front());
-    unlink(i);
+    doomed_.remove(i);
     finish(i, *doom_);
   }
   return Next::kDone;
@@ -370,14 +352,13 @@ void ClientChannel::onFrame(Chain frame) noexcept {
   failures_ = 0;
   silent_since_.reset();
   if (!command->isResponse()) return serve(*std::move(command));
-  auto* const i = static_cast<Invocation*>(table_.take(command->opaque));
+  auto* const i = static_cast<Invocation*>(sent_.take(command->opaque));
   if (!i) {
     shared_->counters.unknown_answers.fetch_add(1, std::memory_order_relaxed);
-    if (table_.empty()) quiet_since_ = strand_.engine().now();
+    if (sent_.empty()) quiet_since_ = strand_.engine().now();
     return;
   }
-  unlink(*i);
-  if (table_.empty()) quiet_since_ = strand_.engine().now();  // while something is pending nobody asks
+  if (sent_.empty()) quiet_since_ = strand_.engine().now();  // while something is pending nobody asks
   finish(*i, std::move(command));
 }
 
@@ -404,9 +385,8 @@ void ClientChannel::serve(RemotingCommand request) {
 
 void ClientChannel::onDropped(std::uint64_t tag, FrameFate fate) noexcept {
   if ((tag & kRequestTag) == 0) return;
-  auto* const i = static_cast<Invocation*>(table_.take(static_cast<std::int32_t>(static_cast<std::uint32_t>(tag))));
+  auto* const i = static_cast<Invocation*>(sent_.take(static_cast<std::int32_t>(static_cast<std::uint32_t>(tag))));
   if (!i) return;
-  unlink(*i);
   const Error why = close_why_ ? *close_why_
                                : Error(ErrorCode::kConnectionLost,
                                        "the connection to " + address_ + " ended before the request was sent");

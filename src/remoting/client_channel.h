@@ -33,8 +33,6 @@ class ClientChannel;
 
 /// One invocation: task of the channel's strand, entry of its tables, owner of frame and completion.
 struct Invocation final : base::Task, PendingRequest {
-  enum class Stage : std::uint8_t { kPosted, kWaiting, kSent, kDoomed };
-
   Invocation(ClientChannel& c, std::int32_t number, base::Chain&& f, base::SteadyTime until,
              base::Completion<protocol::RemotingCommand>&& d) noexcept
       : PendingRequest(number, until, std::move(d)), channel(c), frame(std::move(f)) {}
@@ -46,7 +44,6 @@ struct Invocation final : base::Task, PendingRequest {
   base::Chain frame;                // until it was sent
   base::Completion<void> placed;    // of a one-way request
   std::uint64_t received_before{};  // frames the channel had received when this one was sent
-  Stage stage{Stage::kPosted};
   const bool oneway{false};
 };
 
@@ -93,7 +90,7 @@ class ClientChannel final : public ConnectionHandler {
   void serve(protocol::RemotingCommand request);
 
   void onDeadlines();
-  void armDeadlines();
+  void armDeadlines(base::SteadyTime due);
   void onIdleCheck();
   void noteFailure(const Error& why);
   /// Sends what waits, in order, in steps; what comes meanwhile waits behind it.
@@ -104,8 +101,7 @@ class ClientChannel final : public ConnectionHandler {
   void doom(RequestList& list, Error why);
   base::Next failDoomed(int at_most);
 
-  /// Unlinks `i` from wherever it is, except the table.
-  void unlink(Invocation& i) noexcept;
+  void stopWaiting(Invocation& i) noexcept;
   /// The end of an unlinked invocation: what is left is to tell the caller.
   struct Settlers {
     base::Completion<protocol::RemotingCommand> done;
@@ -126,10 +122,9 @@ class ClientChannel final : public ConnectionHandler {
   std::optional<Error> close_why_;  // we closed the connection ourselves
   std::uint64_t connections_made_ = 0;
 
-  OpaqueTable table_;       // sent, by opaque
-  DeadlineHeap deadlines_;  // waiting and sent
-  RequestList waiting_;
-  RequestList sent_;
+  OpaqueTable sent_;
+  RequestList waiting_;  // in order
+  DeadlineHeap waiting_deadlines_;
   RequestList doomed_;  // failed with doom_, not all told yet
   std::optional<Error> doom_;
   ChannelTimer deadline_timer_;  // armed for the earliest deadline there was when it was armed, or earlier

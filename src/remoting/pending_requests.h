@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -23,77 +25,124 @@ struct PendingRequest {
   base::SteadyTime deadline;
   base::Completion<protocol::RemotingCommand> done;
 
-  PendingRequest* same_bucket = nullptr;  // OpaqueTable
   PendingRequest* list_before = nullptr;  // RequestList
   PendingRequest* list_after = nullptr;
   std::uint32_t heap_index = 0;  // DeadlineHeap
 };
 
-/// Requests by opaque: what an answer is matched with. One strand.
-/// Shape  chained buckets, a power of two of them; numbers of an engine rise by one, so chains are as even as can be.
-///        At kBucketsMax growing ends: moving more requests than that would be too long a step (S6).
+/// Requests that were sent, by opaque: what an answer is matched with, and their deadlines. One strand.
+/// Shape  open addressing, a power of two of slots at most half full; numbers of an engine rise by one, so hardly any
+///        two meet in a slot. Whatever a request's way through the table needs stands in its slot: with 10,000 requests
+///        under way the requests themselves are no longer in the cache, and touching others than the one in hand costs
+///        more than all the rest. So deadlines are not kept in order: expire() goes over all slots, once per firing of
+///        a timer that is armed for the earliest of them.
 class OpaqueTable {
  public:
-  OpaqueTable() : buckets_(kBucketsAtFirst) {}
+  OpaqueTable() : slots_(kSlotsAtFirst) {}
 
   /// False: the number is under way already.
   bool insert(PendingRequest& r) {
-    PendingRequest** at = &bucket(r.opaque);
-    for (PendingRequest* p = *at; p; p = p->same_bucket) {
-      if (p->opaque == r.opaque) return false;
-    }
-    if (size_ == buckets_.size() && size_ < kBucketsMax) {
-      grow();
-      at = &bucket(r.opaque);
-    }
-    r.same_bucket = std::exchange(*at, &r);
+    if ((size_ + 1) * 2 > slots_.size()) grow();
+    if (slots_[find(r.opaque)].isOf(r.opaque)) return false;
+    place(Slot{&r, r.deadline, r.opaque, inserted_++});
     ++size_;
     return true;
   }
   /// Null: unknown.
   PendingRequest* take(std::int32_t opaque) noexcept {
-    for (PendingRequest** at = &bucket(opaque); *at; at = &(*at)->same_bucket) {
-      if ((*at)->opaque != opaque) continue;
-      --size_;
-      PendingRequest* found = *at;
-      *at = std::exchange(found->same_bucket, nullptr);
-      return found;
+    std::size_t hole = find(opaque);
+    if (!slots_[hole].isOf(opaque)) return nullptr;
+    PendingRequest* const found = slots_[hole].request;
+    for (std::size_t at = next(hole); slots_[at].request && aside(at) > 0; hole = at, at = next(at)) {
+      slots_[hole] = slots_[at];
     }
-    return nullptr;
+    slots_[hole] = Slot{};
+    --size_;
+    return found;
   }
-  /// Forgets all; their links are void.
-  void clear() noexcept {
-    std::fill(buckets_.begin(), buckets_.end(), nullptr);
+  /// Takes at most expired.size() requests whose deadline is `now` or before. `count`: how many. Answers the earliest
+  /// deadline of those that stay; SteadyTime::max(): none stays.
+  base::SteadyTime expire(base::SteadyTime now, std::span<PendingRequest*> expired, std::size_t& count) noexcept {
+    base::SteadyTime earliest = base::SteadyTime::max();
+    count = 0;
+    for (const Slot& slot : slots_) {
+      if (!slot.request) continue;
+      if (slot.deadline <= now && count < expired.size()) {
+        expired[count++] = slot.request;
+      } else {
+        earliest = std::min(earliest, slot.deadline);
+      }
+    }
+    for (PendingRequest* r : expired.first(count)) take(r->opaque);  // not above: taking moves slots
+    return earliest;
+  }
+  /// Takes all, in the order in which they were inserted.
+  std::vector<PendingRequest*> takeAll() {
+    std::vector<Slot> all;
+    all.reserve(size_);
+    for (Slot& slot : slots_) {
+      if (slot.request) all.push_back(std::exchange(slot, Slot{}));
+    }
     size_ = 0;
+    const std::uint32_t first = inserted_ - kSlotsMost;  // the counter wraps: order is distance from long ago
+    std::ranges::sort(all, std::less(), [first](const Slot& slot) { return slot.number - first; });
+    std::vector<PendingRequest*> requests;
+    requests.reserve(all.size());
+    for (const Slot& slot : all) requests.push_back(slot.request);
+    return requests;
   }
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
 
  private:
-  static constexpr std::size_t kBucketsAtFirst = 16;
-  static constexpr std::size_t kBucketsMax = 4'096;
+  static constexpr std::size_t kSlotsAtFirst = 16;
+  static constexpr std::uint32_t kSlotsMost = 1u << 31;
+  struct Slot {
+    PendingRequest* request = nullptr;
+    base::SteadyTime deadline{};
+    std::int32_t opaque = 0;
+    std::uint32_t number = 0;
+    bool isOf(std::int32_t o) const noexcept { return request && opaque == o; }
+  };
 
-  PendingRequest*& bucket(std::int32_t opaque) noexcept {
-    return buckets_[static_cast<std::uint32_t>(opaque) & (buckets_.size() - 1)];
+  // Robin Hood: along the slots homes never go back. So a search ends at the first slot that is nearer to its home than
+  // the searcher, and a removal moves only what stands aside of its home: with numbers in a row, nothing.
+  std::size_t home(std::int32_t opaque) const noexcept {
+    return static_cast<std::uint32_t>(opaque) & (slots_.size() - 1);
+  }
+  std::size_t next(std::size_t at) const noexcept { return (at + 1) & (slots_.size() - 1); }
+  /// How far from its home the request at `at` stands.
+  std::size_t aside(std::size_t at) const noexcept { return (at - home(slots_[at].opaque)) & (slots_.size() - 1); }
+  /// Where `opaque` is, or where it would be placed.
+  std::size_t find(std::int32_t opaque) const noexcept {
+    std::size_t at = home(opaque);
+    for (std::size_t steps = 0; slots_[at].request && !slots_[at].isOf(opaque) && aside(at) >= steps; ++steps) {
+      at = next(at);
+    }
+    return at;
+  }
+  void place(Slot slot) noexcept {
+    std::size_t at = find(slot.opaque);
+    for (; slots_[at].request; at = next(at)) {
+      if (aside(at) < ((at - home(slot.opaque)) & (slots_.size() - 1))) std::swap(slot, slots_[at]);
+    }
+    slots_[at] = slot;
   }
   void grow() {
-    std::vector<PendingRequest*> old(buckets_.size() * 2);
-    old.swap(buckets_);
-    for (PendingRequest* p : old) {
-      while (p) {
-        PendingRequest* after = p->same_bucket;
-        p->same_bucket = std::exchange(bucket(p->opaque), p);
-        p = after;
-      }
+    std::vector<Slot> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      if (slot.request) place(slot);
     }
   }
 
-  std::vector<PendingRequest*> buckets_;
+  std::vector<Slot> slots_;
   std::size_t size_ = 0;
+  std::uint32_t inserted_ = 0;
 };
 
-/// Requests by deadline, so that one timer serves a whole connection: arming one for each request would be two turns
-/// through the engine's wheel.
+/// Requests that wait, by deadline, so that one timer serves a whole connection: arming one for each request would be
+/// two turns through the engine's wheel.
 /// Shape  a heap of four children a node, deadlines beside the pointers, each request knowing its place. Adding in the
 ///        usual order (later request, later deadline) moves nothing; no step is longer than the heap is deep. (A
 ///        pairing heap is quicker still with few requests, but its first removal after n additions takes n steps.)
@@ -116,6 +165,7 @@ class DeadlineHeap {
       sink(hole, last);
     }
   }
+  void clear() noexcept { entries_.clear(); }
 
  private:
   static constexpr std::size_t kChildren = 4;

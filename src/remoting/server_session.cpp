@@ -1,5 +1,6 @@
 #include "remoting/server_session.h"
 
+#include <array>
 #include <utility>
 
 namespace mqclient::remoting {
@@ -94,7 +95,6 @@ void ServerSession::onFrame(Chain frame) noexcept {
     shared_->counters.unknown_answers.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  deadlines_.remove(*question);
   finish(*question, std::move(command));
 }
 
@@ -119,7 +119,6 @@ void ServerSession::onDropped(std::uint64_t tag, FrameFate fate) noexcept {
   if ((tag & kQuestionTag) == 0) return;  // an answer: nobody waits for its fate
   PendingRequest* const q = questions_.take(static_cast<std::int32_t>(static_cast<std::uint32_t>(tag)));
   if (!q) return;
-  deadlines_.remove(*q);
   finish(*q, Error(ErrorCode::kConnectionLost, "the client's connection ended before the request was sent", 0,
                    fate == FrameFate::kNotSent ? Applied::kNo : Applied::kUnknown));
 }
@@ -128,12 +127,9 @@ void ServerSession::onClosed(const Error& why) noexcept {
   if (!closing_ && why.code() == ErrorCode::kCorrupt) noteCorrupt(why);  // where the transport cuts the frames
   closing_ = true;
   peer_->markClosed();
-  while (!deadlines_.empty()) {
-    PendingRequest& q = *deadlines_.earliest();
-    deadlines_.remove(q);
-    finish(q, Error(ErrorCode::kConnectionLost, why.message(), 0, Applied::kUnknown));
+  for (PendingRequest* q : questions_.takeAll()) {
+    finish(*q, Error(ErrorCode::kConnectionLost, why.message(), 0, Applied::kUnknown));
   }
-  questions_.clear();
   idle_timer_.cancel();
   deadline_timer_.cancel();
   if (shared_->handler) shared_->handler->onPeerClosed(*peer_);
@@ -166,8 +162,7 @@ void ServerSession::ask(Question& q) {
     return finish(q,
                   Error(ErrorCode::kInternal, "request number " + std::to_string(q.opaque) + " is under way already"));
   }
-  deadlines_.add(q);
-  armDeadlines();
+  armDeadlines(q.deadline);
   connection_->send(std::move(q.frame), kQuestionTag | static_cast<std::uint32_t>(q.opaque));
 }
 
@@ -177,22 +172,20 @@ void ServerSession::finish(PendingRequest& q, Result<RemotingCommand> result) no
   std::move(done)(std::move(result));
 }
 
-void ServerSession::armDeadlines() {
-  const SteadyTime due = deadlines_.earliest()->deadline;
+void ServerSession::armDeadlines(SteadyTime due) {
   if (deadline_timer_.armed() && deadline_timer_.due() <= due) return;
   deadline_timer_.arm(Ref<Object>(this), due);
 }
 
 void ServerSession::onDeadlines() {
-  const SteadyTime now = strand_.engine().now();
-  while (!deadlines_.empty() && deadlines_.earliest()->deadline <= now) {
-    PendingRequest& q = *deadlines_.earliest();
-    deadlines_.remove(q);
-    questions_.take(q.opaque);
-    finish(q, Error(ErrorCode::kTimeout, "the client gave no answer in time", 0, Applied::kUnknown));
+  std::array<PendingRequest*, kQuestionsMax> expired;
+  std::size_t count = 0;
+  const SteadyTime earliest = questions_.expire(strand_.engine().now(), expired, count);
+  for (std::size_t i = 0; i < count; ++i) {
+    finish(*expired[i], Error(ErrorCode::kTimeout, "the client gave no answer in time", 0, Applied::kUnknown));
     sink_->touch();
   }
-  if (!deadlines_.empty()) armDeadlines();
+  if (!questions_.empty()) armDeadlines(earliest);
 }
 
 }  // namespace mqclient::remoting

@@ -64,7 +64,7 @@ class ServerSession final : public ConnectionHandler {
 
   void ask(Question& q);
   void finish(PendingRequest& q, Result<protocol::RemotingCommand> result) noexcept;
-  void armDeadlines();
+  void armDeadlines(base::SteadyTime due);
   void onDeadlines();
 
   const base::Ref<ServerShared> shared_;
@@ -79,7 +79,6 @@ class ServerSession final : public ConnectionHandler {
   SessionTimer idle_timer_;
 
   OpaqueTable questions_;  // what the server asked
-  DeadlineHeap deadlines_;
   SessionTimer deadline_timer_;
 };
 

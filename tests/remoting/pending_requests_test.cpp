@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -23,7 +25,7 @@ TEST(OpaqueTable, AgreesWithAMapOverRandomWork) {
   for (int i = 0; i < 200'000; ++i) {
     const auto opaque = static_cast<std::int32_t>(random() % 20'000 - 10'000);
     if (random() % 2 == 0) {
-      nodes.emplace_back(opaque, at(0), base::Completion<protocol::RemotingCommand>());
+      nodes.emplace_back(opaque, at(i), base::Completion<protocol::RemotingCommand>());
       ASSERT_EQ(table.insert(nodes.back()), reference.emplace(opaque, &nodes.back()).second);
     } else {
       const auto found = reference.find(opaque);
@@ -32,9 +34,34 @@ TEST(OpaqueTable, AgreesWithAMapOverRandomWork) {
     }
     ASSERT_EQ(table.size(), reference.size());
   }
-  table.clear();
+  const std::vector<PendingRequest*> all = table.takeAll();
   EXPECT_TRUE(table.empty());
+  EXPECT_EQ(all.size(), reference.size());
+  EXPECT_TRUE(std::ranges::is_sorted(all, std::less(), [](const PendingRequest* r) { return r->deadline; }));
   EXPECT_EQ(table.take(reference.begin()->first), nullptr);
+}
+
+TEST(OpaqueTable, ExpiresWhatIsDueInStepsAndSaysWhatIsNext) {
+  std::deque<PendingRequest> nodes;
+  OpaqueTable table;
+  for (int i = 0; i < 1'000; ++i) {
+    nodes.emplace_back(i * 16, at(i % 100), base::Completion<protocol::RemotingCommand>());  // all meet in few slots
+    ASSERT_TRUE(table.insert(nodes.back()));
+  }
+  std::array<PendingRequest*, 64> expired;
+  std::size_t count = 0;
+  std::set<PendingRequest*> gone;
+  while (table.expire(at(49), expired, count) <= at(49)) {
+    ASSERT_EQ(count, expired.size());
+    gone.insert(expired.begin(), expired.end());
+  }
+  gone.insert(expired.begin(), expired.begin() + static_cast<std::ptrdiff_t>(count));
+  EXPECT_EQ(gone.size(), 500u);
+  for (const PendingRequest* r : gone) EXPECT_LE(r->deadline, at(49));
+  EXPECT_EQ(table.expire(at(49), expired, count), at(50));
+  EXPECT_EQ(count, 0u);
+  for (PendingRequest& r : nodes) EXPECT_EQ(table.take(r.opaque), gone.contains(&r) ? nullptr : &r);
+  EXPECT_EQ(table.expire(at(1'000), expired, count), base::SteadyTime::max());
 }
 
 TEST(DeadlineHeap, AgreesWithASetOverRandomWork) {
