@@ -10,6 +10,11 @@ bool FlowGate::hasRoom(std::size_t messages, std::size_t bytes) const {
   return messages_ + messages <= bounds_.messages_max && bytes_ + bytes <= bounds_.bytes_max;
 }
 
+bool FlowGate::wellBelow() const {
+  return messages_ <= bounds_.messages_max - bounds_.messages_max / kWakeShare &&
+         bytes_ <= bounds_.bytes_max - bounds_.bytes_max / kWakeShare;
+}
+
 FlowGate::Entry FlowGate::enter(std::size_t messages, std::size_t bytes, Place& place) {
   base::MutexLock lock(mutex_);
   if (closed_) return Entry::kClosed;
@@ -34,7 +39,7 @@ void FlowGate::leave(const Place& place) {
       epochs_.pop_front();
       ++first_epoch_;
     }
-    if (!waiting_.empty()) waiting.swap(waiting_);
+    if (!waiting_.empty() && wellBelow()) waiting.swap(waiting_);
     if (!writable_.empty() && hasRoom(1, 0)) {
       std::move(writable_.begin(), writable_.end(), std::back_inserter(done));
       writable_.clear();
@@ -47,7 +52,7 @@ void FlowGate::leave(const Place& place) {
 void FlowGate::whenRoom(base::Ref<base::WaitSlot> slot) {
   {
     base::MutexLock lock(mutex_);
-    if (!closed_ && messages_ > 0) return waiting_.push_back(std::move(slot));
+    if (!closed_ && messages_ > 0 && !wellBelow()) return waiting_.push_back(std::move(slot));
   }
   slot->settle();
 }

@@ -51,7 +51,10 @@ class FlowGate {
     std::size_t sends = 0;
     std::vector<base::Completion<void>> flushed;
   };
+  static constexpr std::size_t kWakeShare = 8;
   bool hasRoom(std::size_t messages, std::size_t bytes) const MQ_REQUIRES(mutex_);
+  /// So far below the bounds that it pays to wake who waits: a wake costs more than the send that follows it.
+  bool wellBelow() const MQ_REQUIRES(mutex_);
 
   const Bounds bounds_;
   mutable base::Mutex mutex_;
