@@ -226,7 +226,7 @@ void BrokerCore::storeMessage(const Topic& topic, const protocol::SendMessageVie
   record.flag = header.flag;
   record.sysFlag = header.sysFlag | (config.multiTag ? protocol::kMultiTagsFlag : 0);
   record.bornTimestamp = header.bornTimestamp;
-  record.bornHost = protocol::RecordHost::parse(request.peer->address()).value_or(protocol::RecordHost{});
+  record.bornHost = request.peer->host();
   record.storeHost = store_host_;
   record.reconsumeTimes = header.reconsumeTimes.value_or(0);
   SendTask* task = nullptr;

@@ -147,7 +147,11 @@ std::optional<Error> fillHeader(std::string_view header_name, std::span<const Fi
   assert(rows.size() <= kFieldRowsMax);
   std::uint64_t seen = 0;
   std::size_t expected = 0;  // peers mostly keep the order of the list
-  for (const ExtFields::Entry& e : ext) {
+  const std::string_view block = ext.block();
+  const char* const end = block.data() + block.size();
+  for (const char* at = block.data(); at != end;) {
+    const ExtFields::Entry e = *ExtFields::Iterator(at);
+    at = e.value.data() + e.value.size();
     std::size_t i = expected;
     std::size_t tried = 0;
     for (; tried < rows.size() && !sameName(rows[i].name, e.key); ++tried) i = i + 1 == rows.size() ? 0 : i + 1;

@@ -91,15 +91,15 @@ class BinaryHeaderWriter {
   BinaryHeaderWriter(const FixedPart& fixed, std::size_t fields_bound);
 
   /// Java reads an empty value as null: there is no point in sending one.
-  void add(std::string_view key, std::string_view value) noexcept {
+  [[gnu::always_inline]] void add(std::string_view key, std::string_view value) noexcept {
     if (value.empty()) return;
     char* value_at = key_(key);
     std::memcpy(value_at, value.data(), value.size());
     end_(value_at, value_at + value.size());
   }
-  void add(std::string_view key, std::int32_t value) noexcept { number_(key, value); }
-  void add(std::string_view key, std::int64_t value) noexcept { number_(key, value); }
-  void add(std::string_view key, bool value) noexcept {
+  [[gnu::always_inline]] void add(std::string_view key, std::int32_t value) noexcept { number_(key, value); }
+  [[gnu::always_inline]] void add(std::string_view key, std::int64_t value) noexcept { number_(key, value); }
+  [[gnu::always_inline]] void add(std::string_view key, bool value) noexcept {
     add(key, value ? std::string_view("true") : std::string_view("false"));
   }
   void addBlock(std::string_view entries) noexcept;
@@ -108,7 +108,7 @@ class BinaryHeaderWriter {
   static constexpr std::size_t kNumberMax = 20;
 
  private:
-  char* key_(std::string_view key) noexcept {
+  [[gnu::always_inline]] char* key_(std::string_view key) noexcept {
     base::putBe16(at_, static_cast<std::uint16_t>(key.size()));
     std::memcpy(at_ + ExtFields::kKeyLength, key.data(), key.size());
     return at_ + ExtFields::kKeyLength + key.size() + ExtFields::kValueLength;
@@ -118,7 +118,7 @@ class BinaryHeaderWriter {
     at_ = end;
   }
   template <class N>
-  void number_(std::string_view key, N value) noexcept {
+  [[gnu::always_inline]] void number_(std::string_view key, N value) noexcept {
     char* value_at = key_(key);
     end_(value_at, std::to_chars(value_at, value_at + kNumberMax, value).ptr);
   }
@@ -144,6 +144,9 @@ class JsonHeaderWriter {
   bool with_ext_fields_;
   bool first_ = true;
 };
+
+template <class Header>
+inline constexpr std::size_t kFieldCount = std::tuple_size_v<decltype(Header::fields())>;
 
 template <class T>
 struct IsOptional : std::false_type {};
@@ -175,8 +178,11 @@ std::size_t fieldsBound(const Header& header) noexcept {
       list);
 }
 
-template <class Writer, class F, class Header>
-void writeField(Writer& to, const F& field, const Header& header) {
+/// I: the field's place in the list, so that its name's length is known when this is compiled: keys of one to a dozen
+/// bytes are then stores, not calls.
+template <std::size_t I, class Writer, class Header>
+void writeField(Writer& to, const Header& header) {
+  constexpr auto field = std::get<I>(Header::fields());
   const auto& value = header.*field.member;
   using T = std::remove_cvref_t<decltype(value)>;
   if constexpr (IsOptional<T>::value) {
@@ -190,8 +196,10 @@ void writeField(Writer& to, const F& field, const Header& header) {
 
 template <class Writer, class Header>
 void writeFields(Writer& to, const Header& header) {
-  constexpr auto list = Header::fields();
-  std::apply([&](const auto&... field) { (writeField(to, field, header), ...); }, list);
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (writeField<I>(to, header), ...);
+  }
+  (std::make_index_sequence<kFieldCount<Header>>{});
 }
 
 template <class Header>
@@ -257,9 +265,6 @@ struct FieldRow {
   const char* kind;
   bool (*set)(void* header, std::string_view text);
 };
-
-template <class Header>
-inline constexpr std::size_t kFieldCount = std::tuple_size_v<decltype(Header::fields())>;
 
 template <class Header, std::size_t I>
 bool setField(void* header, std::string_view text) {

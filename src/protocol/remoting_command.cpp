@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t kLengthField = 4;
 constexpr std::size_t kBinaryHeaderMin = 21;
+constexpr const char* kBadKey = "a key's length is negative or leaves the ext fields";
+constexpr const char* kBadValue = "a value's length is negative or leaves the ext fields";
 constexpr std::size_t kLogFieldMax = 48;
 constexpr std::size_t kLogTextMax = 512;
 
@@ -30,14 +32,15 @@ class Cursor {
   explicit Cursor(std::string_view bytes) noexcept : rest_(bytes) {}
   std::size_t left() const noexcept { return rest_.size(); }
   bool has(std::size_t n) const noexcept { return rest_.size() >= n; }
-  /// A length field of this width, or nothing when it is cut, negative or beyond what is left behind it.
-  std::optional<std::string_view> text16() noexcept {
-    if (!has(2)) return std::nullopt;
-    return take(static_cast<std::int16_t>(base::getBe16(rest_.data())), 2);
-  }
+  /// A text behind its length, or nothing when the length is cut, negative or beyond what is left behind it.
   std::optional<std::string_view> text32() noexcept {
-    if (!has(4)) return std::nullopt;
-    return take(static_cast<std::int32_t>(base::getBe32(rest_.data())), 4);
+    constexpr std::size_t kWidth = 4;
+    if (!has(kWidth)) return std::nullopt;
+    const auto length = static_cast<std::int32_t>(base::getBe32(rest_.data()));
+    if (length < 0 || static_cast<std::size_t>(length) > rest_.size() - kWidth) return std::nullopt;
+    const std::string_view found = rest_.substr(kWidth, static_cast<std::size_t>(length));
+    rest_.remove_prefix(kWidth + found.size());
+    return found;
   }
   const char* bytes(std::size_t n) noexcept {
     const char* at = rest_.data();
@@ -46,12 +49,6 @@ class Cursor {
   }
 
  private:
-  std::optional<std::string_view> take(std::int32_t length, std::size_t width) noexcept {
-    if (length < 0 || static_cast<std::size_t>(length) > rest_.size() - width) return std::nullopt;
-    const std::string_view found = rest_.substr(width, static_cast<std::size_t>(length));
-    rest_.remove_prefix(width + found.size());
-    return found;
-  }
   std::string_view rest_;
 };
 
@@ -83,13 +80,26 @@ std::optional<Error> decodeBinaryHeader(const base::Slice& source, std::string_v
 
   const std::size_t value_limit = to.isResponse() ? limits.headerBytes : limits.fieldValueBytes;
   std::size_t count = 0;
-  for (Cursor field(*ext); field.left() != 0; ++count) {
+  const char* field = ext->data();
+  const char* const end = field + ext->size();
+  for (; field != end; ++count) {
     if (count == limits.headerFields) return corrupt(tooMany("a number of fields", count + 1, limits.headerFields));
-    const auto key = field.text16();
-    if (!key) return corrupt("a key's length is negative or leaves the ext fields");
-    const auto value = field.text32();
-    if (!value) return corrupt("a value's length is negative or leaves the ext fields");
-    if (value->size() > value_limit) return corrupt(tooMany("a value length", value->size(), value_limit));
+    // Lengths are compared with what is left, never added to a pointer before that.
+    auto left = static_cast<std::size_t>(end - field);
+    if (left < ExtFields::kKeyLength) return corrupt(kBadKey);
+    const auto key = static_cast<std::int16_t>(base::getBe16(field));
+    left -= ExtFields::kKeyLength;
+    if (key < 0 || static_cast<std::size_t>(key) > left) return corrupt(kBadKey);
+    left -= static_cast<std::size_t>(key);
+    if (left < ExtFields::kValueLength) return corrupt(kBadValue);
+    const char* const value_at = field + ExtFields::kKeyLength + key;
+    const auto value = static_cast<std::int32_t>(base::getBe32(value_at));
+    left -= ExtFields::kValueLength;
+    if (value < 0 || static_cast<std::size_t>(value) > left) return corrupt(kBadValue);
+    if (static_cast<std::size_t>(value) > value_limit) {
+      return corrupt(tooMany("a value length", static_cast<std::size_t>(value), value_limit));
+    }
+    field = value_at + ExtFields::kValueLength + value;
   }
   to.ext = ExtFields(share(*ext), count);
   return std::nullopt;

@@ -46,10 +46,14 @@ class ConnectionSink final : public ResponseSink {
 class ConnectionPeer : public Peer {
  public:
   ConnectionPeer(base::Ref<Connection> connection, base::Ref<ConnectionSink> sink, std::uint64_t id) noexcept
-      : connection_(std::move(connection)), sink_(std::move(sink)), id_(id) {}
+      : connection_(std::move(connection)),
+        sink_(std::move(sink)),
+        host_(protocol::RecordHost::parse(connection_->peerAddress()).value_or(protocol::RecordHost{})),
+        id_(id) {}
 
   const std::string& address() const noexcept override { return connection_->peerAddress(); }
   const std::string& localAddress() const noexcept override { return connection_->localAddress(); }
+  protocol::RecordHost host() const override { return host_; }
   std::uint64_t id() const noexcept override { return id_; }
   void sendOneway(base::Chain frame) noexcept override;
   bool open() const noexcept override { return open_.load(std::memory_order_acquire); }
@@ -62,6 +66,7 @@ class ConnectionPeer : public Peer {
 
  private:
   const base::Ref<ConnectionSink> sink_;
+  const protocol::RecordHost host_;
   const std::uint64_t id_;
   std::atomic<bool> open_{true};
 };

@@ -8,6 +8,7 @@
 #include "base/completion.h"
 #include "base/engine.h"
 #include "base/ref.h"
+#include "protocol/message_record.h"
 #include "protocol/remoting_command.h"
 
 namespace mqclient::remoting {
@@ -18,6 +19,10 @@ class Peer : public base::Object {
  public:
   virtual const std::string& address() const noexcept = 0;  ///< "ip:port" of the requester
   virtual const std::string& localAddress() const noexcept = 0;
+  /// address() as records carry it; 0.0.0.0:0 if it is none.
+  virtual protocol::RecordHost host() const {
+    return protocol::RecordHost::parse(address()).value_or(protocol::RecordHost{});
+  }
   virtual std::uint64_t id() const noexcept = 0;  ///< unique within the server
   /// Sends a one-way request (code 40 and the like) to this peer; dropped silently when it is gone.
   virtual void sendOneway(base::Chain frame) noexcept = 0;
