@@ -24,7 +24,7 @@ if(MQCLIENT_STRICT)
 endif()
 if(MQCLIENT_HARDENING)
   # OpenSSF Compiler Options Hardening Guide, as far as g++ 12 goes. Without -z nodlopen: it refuses every library that
-  # depends on ours as well. Without -fzero-call-used-regs: docs/decisions/0004.
+  # depends on ours as well. Without -fzero-call-used-regs: docs/decisions/0005.
   target_compile_options(mqclient_settings INTERFACE
     -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS -fstack-protector-strong -fstack-clash-protection
     -ftrivial-auto-var-init=zero -Wbidi-chars=any
