@@ -77,7 +77,7 @@ class ClientChannel final : public ConnectionHandler {
   void onFrame(base::Chain frame) noexcept override;
   void onDropped(std::uint64_t tag, FrameFate fate) noexcept override;
   void onClosed(const Error& why) noexcept override;
-  bool moreUnderWay() const noexcept override { return table_.size() > 1; }  // the one being sent is in it
+  bool moreUnderWay() const noexcept override { return sent_.size() > 1; }  // the one being sent is in it
 
   void become(State to, std::string_view why);
   void start(Invocation& i);
