@@ -1,5 +1,6 @@
 #include "producer/flow_gate.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -11,7 +12,7 @@ bool FlowGate::hasRoom(std::size_t messages, std::size_t bytes) const {
 }
 
 bool FlowGate::wellBelow() const {
-  return messages_ <= bounds_.messages_max - bounds_.messages_max / kWakeShare &&
+  return messages_ + std::max<std::size_t>(1, bounds_.messages_max / kWakeShare) <= bounds_.messages_max &&
          bytes_ <= bounds_.bytes_max - bounds_.bytes_max / kWakeShare;
 }
 
@@ -39,7 +40,7 @@ void FlowGate::leave(const Place& place) {
       epochs_.pop_front();
       ++first_epoch_;
     }
-    if (!waiting_.empty() && wellBelow()) waiting.swap(waiting_);
+    if (!waiting_.empty() && (messages_ == 0 || wellBelow())) waiting.swap(waiting_);
     if (!writable_.empty() && hasRoom(1, 0)) {
       std::move(writable_.begin(), writable_.end(), std::back_inserter(done));
       writable_.clear();
@@ -49,10 +50,10 @@ void FlowGate::leave(const Place& place) {
   for (auto& d : done) std::move(d)(Result<void>());
 }
 
-void FlowGate::whenRoom(base::Ref<base::WaitSlot> slot) {
+void FlowGate::whenRoom(std::size_t messages, std::size_t bytes, base::Ref<base::WaitSlot> slot) {
   {
     base::MutexLock lock(mutex_);
-    if (!closed_ && messages_ > 0 && !wellBelow()) return waiting_.push_back(std::move(slot));
+    if (!closed_ && !hasRoom(messages, bytes)) return waiting_.push_back(std::move(slot));
   }
   slot->settle();
 }

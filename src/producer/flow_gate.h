@@ -36,8 +36,9 @@ class FlowGate {
   /// A body larger than the whole bound is accepted alone.
   Entry enter(std::size_t messages, std::size_t bytes, Place& place);
   void leave(const Place& place);
-  /// Settled when something has left since the call, or at close. For callers who wait.
-  void whenRoom(base::Ref<base::WaitSlot> slot);
+  /// Settled at once if there is room for this much, else when so much has left that it pays to try again, or at close.
+  /// For callers who wait.
+  void whenRoom(std::size_t messages, std::size_t bytes, base::Ref<base::WaitSlot> slot);
 
   void flush(base::Completion<void> done);
   void writable(base::Completion<void> done);

@@ -287,7 +287,7 @@ Result<FlowGate::Place> ProducerCore::enter(std::size_t messages, std::size_t by
       return Error(ErrorCode::kWouldBlock, "waiting for room is not possible on this thread; " + full.message());
     }
     const auto slot = base::makeRef<base::WaitSlot>();
-    gate_.whenRoom(slot);
+    gate_.whenRoom(messages, bytes, slot);
     engine().waitFor(*slot, deadline);
   }
 }

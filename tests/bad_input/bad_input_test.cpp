@@ -78,7 +78,7 @@ std::vector<Case> cases() {
       address("127.0.0.1:0", kInvalidArgument, {"127.0.0.1:0"}),
       address("127.0.0.1:70000", kInvalidArgument, {"70000"}),
       address("a:1;b;c:2x", kInvalidArgument, {"'b'", "c:2x"}),
-      address("127.0.0.1:9876", kUnsupported, {"127.0.0.1:9876", "mock://"}),
+      address("127.0.0.1:1", kNoNameServer, {"127.0.0.1:1", "Connection refused", "namesrvAddr"}),
       {"address_none", [](MockCluster&) { return startProducer(""); }, kNoNameServer, {"namesrvAddr", "NAMESRV_ADDR"}},
       message("blank_topic", Message("", "x"), kMessageIllegal, {"topic"}),
       message("topic_characters", Message("a topic", "x"), kMessageIllegal, {"a topic"}),
