@@ -119,6 +119,7 @@ std::vector<Row> asyncSend() {
   std::atomic<int> ok{0};
   std::atomic<int> bad{0};
   std::vector<DefaultMQProducer> running;
+  running.reserve(static_cast<std::size_t>(producers));
   for (int k = 0; k < producers; ++k) {
     running.push_back(
         must(DefaultMQProducer::start("bench-p", cluster.client(),
@@ -128,6 +129,7 @@ std::vector<Row> asyncSend() {
   for (int i = 0; i < kWarmUp * producers; ++i) must(running.front().send(message), "warm-up");
   const auto start = Clock::now();
   std::vector<std::thread> senders;
+  senders.reserve(running.size());
   for (DefaultMQProducer& producer : running) {
     senders.emplace_back([&] {
       for (int i = 0; i < each; ++i) {

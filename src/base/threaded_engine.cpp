@@ -42,8 +42,8 @@ class ThreadedCallbackTarget final : public CallbackTarget {
   void submit(Job& job) noexcept override {
     if (!executor_ || !engineLives()) return group_->submit(job);
     if (Activation::ofThisThread().mayAwait()) return giveToUser(job);
-    // The executor is the user's code too and may block: it is called on a listener thread (R2). Its place in the pool's
-    // queue is there already, and the job's own link makes the list: delivery allocates nothing (C2).
+    // The executor is the user's code too and may block: it is called on a listener thread (R2). Its place in the
+    // pool's queue is there already, and the job's own link makes the list: delivery allocates nothing (C2).
     job.next = nullptr;
     {
       MutexLock lock(mutex_);

@@ -220,7 +220,7 @@ TEST_F(OutputTest, DescriptorsReusedUnderAWriterReachNobodyElse) {
   constexpr std::uint32_t kRounds = 200;
   constexpr int kSenders = 3;
   std::vector<std::thread> threads;
-  for (std::uint32_t round = 1; round <= kRounds; ++round) {
+  for (std::uint32_t round = 1; round <= kRounds; round += 2) {  // two connections a round
     const Ref<TcpEnd> end = connect(address, {.send_buffer = 4'096});
     const Ref<Connection> kept = end->link();
     std::atomic<bool> over{false};
@@ -244,7 +244,6 @@ TEST_F(OutputTest, DescriptorsReusedUnderAWriterReachNobodyElse) {
     ASSERT_TRUE(end->closed.reaches(1));
     next->close();
     ASSERT_TRUE(next->closed.reaches(1));
-    ++round;  // two connections a round
   }
   EXPECT_EQ(wrong, 0);
 }
