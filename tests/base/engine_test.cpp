@@ -255,8 +255,13 @@ TEST(EngineEnd, TheLastReferenceMayGoOnAnyThread) {
       ASSERT_TRUE(gone.reaches(1));
     }
   }
-  EXPECT_TRUE(quiesceEngines(kQuiesce));
-  EXPECT_EQ(allThreads(), threads);
+  // What carried the drop may itself hold the last reference for a moment longer: only then does the reaping begin.
+  const auto give_up = std::chrono::steady_clock::now() + kQuiesce;
+  do {
+    EXPECT_TRUE(quiesceEngines(kQuiesce));
+    std::this_thread::yield();
+  } while (allThreads() > threads && std::chrono::steady_clock::now() < give_up);
+  EXPECT_LE(allThreads(), threads);  // fewer: a joined thread of the test before was still being taken down
 }
 
 TEST(EngineEnd, DroppedInsideAStrandOfAnotherEngineItDoesNotJoinThere) {
