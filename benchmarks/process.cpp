@@ -95,8 +95,7 @@ std::vector<Row> hundredByHundred() {
 }
 
 struct Lives {
-  int threads_most_first = 0;  // at a time, in the first half
-  int threads_most_second = 0;
+  int threads_most = 0;       // at a time
   double heap_slope_kib = 0;  // over the second half
 };
 
@@ -118,8 +117,7 @@ Lives live(int cycles) {
   for (int i = 0; i < cycles; ++i) {
     cycle(i);
     if (i + 1 == cycles / 2) heap_middle = static_cast<double>(mallinfo2().uordblks);
-    int& most = i < cycles / 2 ? lives.threads_most_first : lives.threads_most_second;
-    most = std::max(most, threadsNow());
+    lives.threads_most = std::max(lives.threads_most, threadsNow());
   }
   lives.heap_slope_kib = (static_cast<double>(mallinfo2().uordblks) - heap_middle) / 1024;
   return lives;
@@ -155,8 +153,7 @@ std::vector<Row> lifecycles() {
               .value = static_cast<double>(left),
               .unit = "more",
               .bound = atMost(0),
-              .note = "most at a time " + std::to_string(lives.threads_most_first) + ", then " +
-                      std::to_string(lives.threads_most_second) + "; left at the end " + std::to_string(left)},
+              .note = "most at a time " + std::to_string(lives.threads_most)},
           Row{.name = "lifecycle.1000_cycles.descriptors",
               .value = static_cast<double>(descriptorsNow() - descriptors),
               .unit = "more",

@@ -46,10 +46,7 @@ class ConnectionSink final : public ResponseSink {
 class ConnectionPeer : public Peer {
  public:
   ConnectionPeer(base::Ref<Connection> connection, base::Ref<ConnectionSink> sink, std::uint64_t id) noexcept
-      : connection_(std::move(connection)),
-        sink_(std::move(sink)),
-        host_(protocol::RecordHost::parse(connection_->peerAddress()).value_or(protocol::RecordHost{})),
-        id_(id) {}
+      : connection_(std::move(connection)), sink_(std::move(sink)), host_(Peer::host()), id_(id) {}
 
   const std::string& address() const noexcept override { return connection_->peerAddress(); }
   const std::string& localAddress() const noexcept override { return connection_->localAddress(); }
