@@ -164,23 +164,28 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
 
   void submit(Runnable r) noexcept override {
     ready_.push(r);
-    std::uint64_t seen = work_.fetch_add(1, std::memory_order_acq_rel);
-    while (seen >> kParkedShift) {
-      const auto i = static_cast<std::size_t>(std::countr_zero(seen >> kParkedShift));
-      const std::uint64_t bit = std::uint64_t{1} << (kParkedShift + i);
+    std::uint64_t seen = work_.fetch_add(kOneReady, std::memory_order_acq_rel);
+    while ((seen & kParkedMask) != 0) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(seen & kParkedMask));
+      const std::uint64_t bit = std::uint64_t{1} << i;
       seen = work_.fetch_and(~bit, std::memory_order_acq_rel);
       if (seen & bit) return reactors_[i]->parker.wake();
       seen &= ~bit;
     }
     // Nobody sleeps: whoever is awake looks at the queue again before sleeping. If something waited already, they have
     // enough to do.
-    if ((seen & kReadyMask) > 0 && started_.load(std::memory_order_relaxed) < static_cast<int>(reactors_.size())) {
+    if (seen > kParkedMask && started_.load(std::memory_order_relaxed) < static_cast<int>(reactors_.size())) {
       MutexLock lock(start_mutex_);
       if (!stopping_.load(std::memory_order_relaxed)) static_cast<void>(startReactor());
     }
   }
 
   std::int64_t monotonicNanos() const noexcept override { return steadyNanos(); }
+  std::int64_t coarseNanos() const noexcept override {
+    timespec t{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+  }
   WallTime wallNow() const noexcept override { return std::chrono::system_clock::now(); }
 
   Ref<ListenerGroup> makeListenerGroup(std::string name, int cap) override {
@@ -246,8 +251,10 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
   }
 
  private:
-  static constexpr unsigned kParkedShift = 32;
-  static constexpr std::uint64_t kReadyMask = (std::uint64_t{1} << kParkedShift) - 1;
+  // The count is in the high half: a runnable may be taken before it was counted, and below 0 it must not borrow from
+  // the marks.
+  static constexpr std::uint64_t kOneReady = std::uint64_t{1} << 32;
+  static constexpr std::uint64_t kParkedMask = kOneReady - 1;
 
   struct Reactor {
     Reactor(std::int64_t now, std::atomic<std::size_t>& io_output_bytes) : wheel(now), io(parker, io_output_bytes) {}
@@ -326,7 +333,7 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
     int budget = Activation::kTurnsPerCall;
     Runnable r;
     while (budget > 0 && ready_.tryPop(r)) {
-      work_.fetch_sub(1, std::memory_order_acq_rel);
+      work_.fetch_sub(kOneReady, std::memory_order_acq_rel);
       budget -= here.run(*this, r, budget);
     }
     return budget < Activation::kTurnsPerCall;
@@ -334,10 +341,10 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
 
   void sleep(std::size_t index, std::int64_t supervise_at) noexcept {
     Reactor& self = *reactors_[index];
-    const std::uint64_t bit = std::uint64_t{1} << (kParkedShift + index);
+    const std::uint64_t bit = std::uint64_t{1} << index;
     const std::int64_t until = std::min(self.wheel.planWake(), supervise_at);
     std::uint64_t seen = work_.load(std::memory_order_relaxed);
-    while ((seen & kReadyMask) == 0) {
+    while (seen <= kParkedMask) {
       if (work_.compare_exchange_weak(seen, seen | bit, std::memory_order_acq_rel, std::memory_order_relaxed)) {
         self.parker.park(until);
         work_.fetch_and(~bit, std::memory_order_acq_rel);
@@ -401,7 +408,7 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
   static inline thread_local std::size_t t_reactor = 0;
 
   FreeQueue<Runnable> ready_;
-  std::atomic<std::uint64_t> work_{0};  // low half: how many wait in ready_; high half: a bit per sleeping reactor
+  std::atomic<std::uint64_t> work_{0};  // high half: how many wait in ready_; low half: a mark per sleeping reactor
   std::atomic<int> started_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> reap_{false};

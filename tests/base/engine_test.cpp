@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "base/timer.h"
 #include "mqclient/future.h"
@@ -91,6 +92,25 @@ TEST(ThreadedEngine, SubmittedStrandsRunOnReactorsAndNoWakeIsLost) {
     for (int now = seen.load(); now < i; now = seen.load()) seen.wait(now);
   }
   EXPECT_EQ(wrong, 0);
+}
+
+TEST(ThreadedEngine, ARunnableTakenBeforeItWasCountedDisturbsNoReactorsMark) {
+  constexpr int kThreads = 4;
+  constexpr int kEach = 50'000;
+  Count done;
+  auto engine = threadedEngine({.io_threads = 3});
+  std::vector<std::thread> submitters;
+  for (int t = 0; t < kThreads; ++t) {
+    submitters.emplace_back([&] {
+      for (int i = 0; i < kEach; ++i) {
+        auto* task = new detail::FunctionTask([&] { done.add(); });
+        engine->submit(Runnable(*task));
+        if (i % 64 == 0) std::this_thread::yield();  // the reactors run dry, so that they are about to sleep
+      }
+    });
+  }
+  for (std::thread& t : submitters) t.join();
+  ASSERT_TRUE(done.reaches(kThreads * kEach));
 }
 
 TEST(ThreadedEngine, TimersPostToTheirStrands) {
