@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "mqclient/error.h"
 #include "mqclient/export.h"
@@ -25,11 +26,24 @@ class Promise;
 
 namespace detail {
 
-/// What takes the result of an asynchronous operation. onResult is called exactly once and is the last touch: it gives
-/// up whatever share the caller held.
+/// A result whose last step is left to whoever takes it, so that a callback's thread makes what the callback is given.
+/// Exactly one of take() and drop() is called, once; it ends the object. Any thread.
+template <class T>
+struct DeferredResult {
+  virtual Result<T> take() noexcept = 0;
+  virtual void drop() noexcept = 0;
+
+ protected:
+  ~DeferredResult() = default;
+};
+
+/// What takes the result of an asynchronous operation. One of onResult and onDeferred is called exactly once and is the
+/// last touch: it gives up whatever share the caller held.
 template <class T>
 struct ResultSink {
   virtual void onResult(Result<T>&& result) noexcept = 0;
+  /// The same with a result still to be made; who cannot keep it takes it at once.
+  virtual void onDeferred(DeferredResult<T>& result) noexcept { onResult(result.take()); }
 
  protected:
   ~ResultSink() = default;
@@ -41,6 +55,8 @@ class MQCLIENT_EXPORT FutureBase {
  public:
   FutureBase(const FutureBase&) = delete;
   FutureBase& operator=(const FutureBase&) = delete;
+  static void* operator new(std::size_t bytes);
+  static void operator delete(void* p, std::size_t bytes) noexcept;
 
   void retain() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release() noexcept {
@@ -72,7 +88,8 @@ class MQCLIENT_EXPORT FutureBase {
   std::atomic<bool> claimed_{false};
   std::atomic<int> refs_{1};
   void* waiter_ = nullptr;
-  std::shared_ptr<void> context_;
+  std::shared_ptr<void> context_;      // until the callback is handed over
+  const void* callback_of_ = nullptr;  // whose it is, from then on
   alignas(
       void*) std::byte job_[4 * sizeof(void*)];  // the callback's place in the pool's queue: delivery never allocates
 };
@@ -98,22 +115,39 @@ class FutureState final : public FutureBase, public ResultSink<T> {
     set(std::move(result));
     release();
   }
-  Result<T> take() { return std::move(*result_); }
+  void onDeferred(DeferredResult<T>& result) noexcept override {
+    if (claim()) {
+      deferred_ = &result;
+      publish();
+    } else {
+      result.drop();
+    }
+    release();
+  }
+  /// Once.
+  Result<T> take() {
+    if (deferred_) return std::exchange(deferred_, nullptr)->take();
+    return std::move(*result_);
+  }
   void setCallback(UniqueFunction<void(Result<T>)> callback) {
     callback_ = std::move(callback);
     deliverWhenReady();
   }
 
  private:
+  ~FutureState() override {
+    if (deferred_) deferred_->drop();
+  }
   void deliver() noexcept override {
     UniqueFunction<void(Result<T>)> callback = std::move(callback_);
     try {
-      callback(std::move(*result_));
+      callback(take());
     } catch (...) {
       reportUserException(std::current_exception());
     }
   }
   std::optional<Result<T>> result_;
+  DeferredResult<T>* deferred_ = nullptr;  // instead of result_
   UniqueFunction<void(Result<T>)> callback_;
 };
 

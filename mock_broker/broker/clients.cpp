@@ -8,7 +8,7 @@
 
 namespace mqclient::broker {
 
-void BrokerCore::heartBeat(remoting::Request request, remoting::Responder responder) {
+void BrokerCore::heartBeat(remoting::Request&& request, remoting::Responder&& responder) {
   const base::Slice body = request.command.body.flatten();
   auto data = protocol::HeartbeatData::decode(body.text());
   if (!data) return std::move(responder).answer(ResponseCode::SYSTEM_ERROR, data.error().message());
@@ -84,8 +84,8 @@ void BrokerCore::notifyConsumerIdsChanged(const std::string& name) {
   }
 }
 
-void BrokerCore::unregisterClient(protocol::UnregisterClientRequestHeader header, remoting::Request request,
-                                  remoting::Responder responder) {
+void BrokerCore::unregisterClient(protocol::UnregisterClientRequestHeader header, remoting::Request&& request,
+                                  remoting::Responder&& responder) {
   inTables(
       [this, header = std::move(header), peer = std::move(request.peer), responder = std::move(responder)]() mutable {
         if (!header.producerGroup.empty()) clients_.unregisterProducer(header.producerGroup, peer->id());
@@ -97,8 +97,8 @@ void BrokerCore::unregisterClient(protocol::UnregisterClientRequestHeader header
       });
 }
 
-void BrokerCore::getConsumerListByGroup(protocol::GetConsumerListByGroupRequestHeader header, remoting::Request,
-                                        remoting::Responder responder) {
+void BrokerCore::getConsumerListByGroup(protocol::GetConsumerListByGroupRequestHeader header, remoting::Request&&,
+                                        remoting::Responder&& responder) {
   inTables([this, header = std::move(header), responder = std::move(responder)]() mutable {
     const ConsumerGroup* group = clients_.findConsumers(header.consumerGroup);
     if (!group) {
@@ -111,7 +111,7 @@ void BrokerCore::getConsumerListByGroup(protocol::GetConsumerListByGroupRequestH
   });
 }
 
-void BrokerCore::checkClientConfig(remoting::Request request, remoting::Responder responder) {
+void BrokerCore::checkClientConfig(remoting::Request&& request, remoting::Responder&& responder) {
   const base::Slice text = request.command.body.flatten();
   const auto body = protocol::CheckClientRequestBody::decode(text.text());
   if (!body) return std::move(responder).answer(ResponseCode::SYSTEM_ERROR, body.error().message());

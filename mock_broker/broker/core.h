@@ -53,7 +53,7 @@ class BrokerCore final : public remoting::RequestHandler {
   void updateTopic(TopicConfig config, base::Completion<void> done);
   void inspect(UniqueFunction<void(const Inspection&)> f);
 
-  void handle(remoting::Request request, remoting::Responder responder) noexcept override;
+  void handle(remoting::Request&& request, remoting::Responder&& responder) noexcept override;
   void onPeerClosed(remoting::Peer& peer) noexcept override;
 
  private:
@@ -63,30 +63,30 @@ class BrokerCore final : public remoting::RequestHandler {
   friend class InspectionView;
 
   // ---- request_table.cpp: the handlers its rows name; each in the file of its subject
-  void sendMessage(remoting::Request request, remoting::Responder responder);
-  void pullMessage(remoting::Request request, remoting::Responder responder);
-  void heartBeat(remoting::Request request, remoting::Responder responder);
-  void checkClientConfig(remoting::Request request, remoting::Responder responder);
-  void getBrokerConfig(remoting::Request request, remoting::Responder responder);
-  void getBrokerRuntimeInfo(remoting::Request request, remoting::Responder responder);
-  void queryConsumerOffset(protocol::QueryConsumerOffsetRequestHeader header, remoting::Request request,
-                           remoting::Responder responder);
-  void updateConsumerOffset(protocol::UpdateConsumerOffsetRequestHeader header, remoting::Request request,
-                            remoting::Responder responder);
-  void searchOffset(const protocol::SearchOffsetRequestHeader& header, remoting::Request request,
-                    remoting::Responder responder);
-  void getMaxOffset(const protocol::GetMaxOffsetRequestHeader& header, remoting::Request request,
-                    remoting::Responder responder);
-  void getMinOffset(const protocol::GetMinOffsetRequestHeader& header, remoting::Request request,
-                    remoting::Responder responder);
-  void getEarliestMsgStoretime(const protocol::GetEarliestMsgStoretimeRequestHeader& header, remoting::Request request,
-                               remoting::Responder responder);
-  void unregisterClient(protocol::UnregisterClientRequestHeader header, remoting::Request request,
-                        remoting::Responder responder);
-  void getConsumerListByGroup(protocol::GetConsumerListByGroupRequestHeader header, remoting::Request request,
-                              remoting::Responder responder);
-  void updateAndCreateTopic(protocol::CreateTopicRequestHeader header, remoting::Request request,
-                            remoting::Responder responder);
+  void sendMessage(remoting::Request&& request, remoting::Responder&& responder);
+  void pullMessage(remoting::Request&& request, remoting::Responder&& responder);
+  void heartBeat(remoting::Request&& request, remoting::Responder&& responder);
+  void checkClientConfig(remoting::Request&& request, remoting::Responder&& responder);
+  void getBrokerConfig(remoting::Request&& request, remoting::Responder&& responder);
+  void getBrokerRuntimeInfo(remoting::Request&& request, remoting::Responder&& responder);
+  void queryConsumerOffset(protocol::QueryConsumerOffsetRequestHeader header, remoting::Request&& request,
+                           remoting::Responder&& responder);
+  void updateConsumerOffset(protocol::UpdateConsumerOffsetRequestHeader header, remoting::Request&& request,
+                            remoting::Responder&& responder);
+  void searchOffset(const protocol::SearchOffsetRequestHeader& header, remoting::Request&& request,
+                    remoting::Responder&& responder);
+  void getMaxOffset(const protocol::GetMaxOffsetRequestHeader& header, remoting::Request&& request,
+                    remoting::Responder&& responder);
+  void getMinOffset(const protocol::GetMinOffsetRequestHeader& header, remoting::Request&& request,
+                    remoting::Responder&& responder);
+  void getEarliestMsgStoretime(const protocol::GetEarliestMsgStoretimeRequestHeader& header,
+                               remoting::Request&& request, remoting::Responder&& responder);
+  void unregisterClient(protocol::UnregisterClientRequestHeader header, remoting::Request&& request,
+                        remoting::Responder&& responder);
+  void getConsumerListByGroup(protocol::GetConsumerListByGroupRequestHeader header, remoting::Request&& request,
+                              remoting::Responder&& responder);
+  void updateAndCreateTopic(protocol::CreateTopicRequestHeader header, remoting::Request&& request,
+                            remoting::Responder&& responder);
 
   // ---- send.cpp
   struct Refusal {
@@ -99,7 +99,7 @@ class BrokerCore final : public remoting::RequestHandler {
   void storeMessage(const Topic& topic, const protocol::SendMessageView& header, bool dead_letter,
                     const remoting::Request& request, remoting::Responder responder);
   SendTask* encodeSingle(const protocol::SendMessageView& header, protocol::RecordFields& record, bool dead_letter,
-                         std::int64_t wall_ms, Refusal& refusal);
+                         Refusal& refusal);
   SendTask* encodeBatch(const Topic& topic, const protocol::SendMessageView& header, protocol::RecordFields& record,
                         Refusal& refusal);
   void append(SendTask& task);  // log

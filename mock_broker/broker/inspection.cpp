@@ -113,7 +113,7 @@ void BrokerCore::inspect(UniqueFunction<void(const Inspection&)> f) {
   });
 }
 
-void BrokerCore::getBrokerConfig(remoting::Request, remoting::Responder responder) {
+void BrokerCore::getBrokerConfig(remoting::Request&&, remoting::Responder&& responder) {
   std::string text;
   const auto line = [&text](std::string_view key, const std::string& value) {
     text.append(key).append("=").append(value).append("\n");
@@ -136,7 +136,7 @@ void BrokerCore::getBrokerConfig(remoting::Request, remoting::Responder responde
   std::move(responder).answer(ResponseCode::SUCCESS, {}, protocol::NoHeader{}, base::Slice::of(std::move(text)));
 }
 
-void BrokerCore::getBrokerRuntimeInfo(remoting::Request, remoting::Responder responder) {
+void BrokerCore::getBrokerRuntimeInfo(remoting::Request&&, remoting::Responder&& responder) {
   protocol::KVTable body;
   const auto ms = std::chrono::duration_cast<base::Millis>(engine_->now() - started_).count();
   body.table = {

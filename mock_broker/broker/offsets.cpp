@@ -20,8 +20,8 @@ bool isUpper(std::string_view boundary) {
 
 }  // namespace
 
-void BrokerCore::queryConsumerOffset(protocol::QueryConsumerOffsetRequestHeader header, remoting::Request,
-                                     remoting::Responder responder) {
+void BrokerCore::queryConsumerOffset(protocol::QueryConsumerOffsetRequestHeader header, remoting::Request&&,
+                                     remoting::Responder&& responder) {
   inTables([this, header = std::move(header), responder = std::move(responder)]() mutable {
     const auto found = [&](std::int64_t offset) {
       std::move(responder).answer(ResponseCode::SUCCESS, {}, protocol::QueryConsumerOffsetResponseHeader{offset});
@@ -38,8 +38,8 @@ void BrokerCore::queryConsumerOffset(protocol::QueryConsumerOffsetRequestHeader 
   });
 }
 
-void BrokerCore::updateConsumerOffset(protocol::UpdateConsumerOffsetRequestHeader header, remoting::Request,
-                                      remoting::Responder responder) {
+void BrokerCore::updateConsumerOffset(protocol::UpdateConsumerOffsetRequestHeader header, remoting::Request&&,
+                                      remoting::Responder&& responder) {
   inTables([this, header = std::move(header), responder = std::move(responder)]() mutable {
     if (!groups_.findExisting(header.consumerGroup)) {
       return std::move(responder).answer(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST,
@@ -63,30 +63,30 @@ void BrokerCore::updateConsumerOffset(protocol::UpdateConsumerOffsetRequestHeade
 
 // What follows reads published state only: no strand is needed.
 
-void BrokerCore::searchOffset(const protocol::SearchOffsetRequestHeader& header, remoting::Request,
-                              remoting::Responder responder) {
+void BrokerCore::searchOffset(const protocol::SearchOffsetRequestHeader& header, remoting::Request&&,
+                              remoting::Responder&& responder) {
   const auto queue = store_.findQueue(header.topic, header.queueId);
   const auto boundary = isUpper(header.boundaryType) ? store::Boundary::kUpper : store::Boundary::kLower;
   const std::int64_t offset = queue ? store_.offsetByTime(*queue, header.timestamp, boundary) : 0;
   std::move(responder).answer(ResponseCode::SUCCESS, {}, protocol::SearchOffsetResponseHeader{offset});
 }
 
-void BrokerCore::getMaxOffset(const protocol::GetMaxOffsetRequestHeader& header, remoting::Request,
-                              remoting::Responder responder) {
+void BrokerCore::getMaxOffset(const protocol::GetMaxOffsetRequestHeader& header, remoting::Request&&,
+                              remoting::Responder&& responder) {
   const auto queue = store_.findQueue(header.topic, header.queueId);
   std::move(responder).answer(ResponseCode::SUCCESS, {},
                               protocol::GetMaxOffsetResponseHeader{queue ? queue->maxOffset() : 0});
 }
 
-void BrokerCore::getMinOffset(const protocol::GetMinOffsetRequestHeader& header, remoting::Request,
-                              remoting::Responder responder) {
+void BrokerCore::getMinOffset(const protocol::GetMinOffsetRequestHeader& header, remoting::Request&&,
+                              remoting::Responder&& responder) {
   const auto queue = store_.findQueue(header.topic, header.queueId);
   std::move(responder).answer(ResponseCode::SUCCESS, {},
                               protocol::GetMinOffsetResponseHeader{queue ? store_.minOffset(*queue) : 0});
 }
 
 void BrokerCore::getEarliestMsgStoretime(const protocol::GetEarliestMsgStoretimeRequestHeader& header,
-                                         remoting::Request, remoting::Responder responder) {
+                                         remoting::Request&&, remoting::Responder&& responder) {
   constexpr std::int64_t kNone = -1;
   const auto queue = store_.findQueue(header.topic, header.queueId);
   std::move(responder).answer(

@@ -108,7 +108,7 @@ void PullRequest::answer(ResponseCode code, std::string_view remark, const store
   std::move(responder).answer(code, remark, header, found.records);
 }
 
-void BrokerCore::pullMessage(remoting::Request request, remoting::Responder responder) {
+void BrokerCore::pullMessage(remoting::Request&& request, remoting::Responder&& responder) {
   auto header = protocol::decodeHeader<protocol::PullMessageRequestHeaderView>(request.command.ext);
   if (!header) return std::move(responder).answer(ResponseCode::SYSTEM_ERROR, header.error().message());
   auto pull = base::makeRef<PullRequest>(base::Ref<BrokerCore>(this), std::move(request.peer), std::move(responder));

@@ -11,7 +11,7 @@ namespace mqclient::broker {
 enum class Permission { kPublish, kSubscribe, kClient, kAdmin };
 
 struct RequestTable {
-  using Handler = void (*)(BrokerCore&, remoting::Request, remoting::Responder);
+  using Handler = void (*)(BrokerCore&, remoting::Request&&, remoting::Responder&&);
 
   struct Row {
     constexpr Row(RequestCode c, Handler h, Permission p) : code(c), handle(h), permission(p) {}
@@ -21,13 +21,13 @@ struct RequestTable {
   };
 
   template <auto Method>
-  static void raw(BrokerCore& core, remoting::Request request, remoting::Responder responder) {
+  static void raw(BrokerCore& core, remoting::Request&& request, remoting::Responder&& responder) {
     (core.*Method)(std::move(request), std::move(responder));
   }
 
   /// For handlers of a typed header: what cannot be read is answered here.
   template <class Header, auto Method>
-  static void typed(BrokerCore& core, remoting::Request request, remoting::Responder responder) {
+  static void typed(BrokerCore& core, remoting::Request&& request, remoting::Responder&& responder) {
     auto header = protocol::decodeHeader<Header>(request.command.ext);
     if (!header) return std::move(responder).answer(ResponseCode::SYSTEM_ERROR, header.error().message());
     (core.*Method)(*std::move(header), std::move(request), std::move(responder));
@@ -74,7 +74,7 @@ constexpr RequestTable::Row RequestTable::kRows[] = {
     {RequestCode::LITE_PULL_MESSAGE, &raw<&Core::pullMessage>, Permission::kSubscribe},
 };
 
-void BrokerCore::handle(remoting::Request request, remoting::Responder responder) noexcept {
+void BrokerCore::handle(remoting::Request&& request, remoting::Responder&& responder) noexcept {
   if (const RequestTable::Row* row = RequestTable::find(request.command.requestCode())) {
     return row->handle(*this, std::move(request), std::move(responder));
   }

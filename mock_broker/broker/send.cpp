@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <charconv>
 #include <cstring>
 #include <tuple>
@@ -82,27 +83,6 @@ bool isDelayed(std::string_view level) {
   return error == std::errc() && end == level.data() + level.size() && value > 0;
 }
 
-/// A properties block under construction: on the stack as long as it is of the usual size.
-class PropertiesBuffer {
- public:
-  explicit PropertiesBuffer(std::size_t capacity)
-      : large_(capacity > small_.size() ? std::make_unique_for_overwrite<char[]>(capacity) : nullptr),
-        begin_(large_ ? large_.get() : small_.data()) {}
-  void append(std::string_view text) noexcept {
-    text.copy(begin_ + size_, text.size());  // text may have no address
-    size_ += text.size();
-  }
-  void append(char c) noexcept { begin_[size_++] = c; }
-  std::string_view text() const noexcept { return {begin_, size_}; }
-
- private:
-  static constexpr std::size_t kUsual = 1024;
-  std::array<char, kUsual> small_;
-  std::unique_ptr<char[]> large_;
-  char* begin_;
-  std::size_t size_ = 0;
-};
-
 struct OffsetDigits {
   std::array<char, 16> digits;
   explicit OffsetDigits(std::int64_t offset) noexcept {
@@ -118,7 +98,7 @@ void BrokerCore::refuseSend(remoting::Responder responder, const Refusal& refusa
                               RegionHeader{options_.regionId, boolText(options_.traceOn)});
 }
 
-void BrokerCore::sendMessage(remoting::Request request, remoting::Responder responder) {
+void BrokerCore::sendMessage(remoting::Request&& request, remoting::Responder&& responder) {
   const auto header = protocol::decodeSendHeader(request.command);
   if (!header) {
     return refuseSend(std::move(responder), {ResponseCode::SYSTEM_ERROR, header.error().message()});
@@ -236,18 +216,19 @@ void BrokerCore::storeMessage(const Topic& topic, const protocol::SendMessageVie
   } else if (header.batch) {
     task = encodeBatch(topic, header, record, refusal);
   } else {
-    task = encodeSingle(header, record, dead_letter, engine_->wallMillis(), refusal);
+    task = encodeSingle(header, record, dead_letter, refusal);
+    if (task) task->body = body;
   }
   if (!task) return refuseSend(std::move(responder), refusal);
   task->core = this;
   task->responder = std::move(responder);
-  task->queue = store_.queueOf(config.topicName, record.queueId);
+  task->queue = topic.queue(store_, record.queueId);
   task->alive = self();
   log_.post(*task);
 }
 
 SendTask* BrokerCore::encodeSingle(const protocol::SendMessageView& header, protocol::RecordFields& record,
-                                   bool dead_letter, std::int64_t wall_ms, Refusal& refusal) {
+                                   bool dead_letter, Refusal& refusal) {
   const auto no = [&refusal](ResponseCode code, std::string remark) {
     refusal = {code, std::move(remark)};
     return nullptr;
@@ -286,7 +267,7 @@ SendTask* BrokerCore::encodeSingle(const protocol::SendMessageView& header, prot
   std::array<char, protocol::UniqIdGenerator::kSizeMax> made_id;
   const std::string_view uniq_name = protocol::kPropertyUniqClientMessageIdKeyIdx;
   const bool make_id = noted.uniq_key.empty();
-  if (make_id) uniq_ids_.nextTo(made_id.data(), wall_ms);
+  if (make_id) uniq_ids_.nextTo(made_id.data(), engine_->wallMillis());
   const std::string_view made(made_id.data(), make_id ? uniq_ids_.size() : 0);
   const bool separate = !given.empty() && given.back() != protocol::kPropertySeparator;
   const std::size_t size = given.size() + (separate ? 1 : 0) + added_properties_.size() +
@@ -298,25 +279,28 @@ SendTask* BrokerCore::encodeSingle(const protocol::SendMessageView& header, prot
                   std::to_string(protocol::kMaxPropertiesSize) + "B, found " + std::to_string(size) +
                   " with those of the broker");
   }
-  PropertiesBuffer properties(size);
-  std::size_t uniq_at = make_id ? 0 : static_cast<std::size_t>(noted.uniq_key.data() - given.data());
-  properties.append(given);
-  if (separate) properties.append(protocol::kPropertySeparator);
-  properties.append(added_properties_);
-  if (make_id) {
-    properties.append(uniq_name);
-    properties.append(protocol::kNameValueSeparator);
-    uniq_at = properties.text().size();
-    properties.append(made);
-    properties.append(protocol::kPropertySeparator);
-  }
-  record.properties = properties.text();
   record.bodyCRC = protocol::crc32Masked(record.body);
-  const std::size_t record_bytes = protocol::recordSize(record);
-  SendTask* task = SendTask::make(record_bytes);
-  protocol::encodeRecord(task->image(), record);
-  task->single = {static_cast<std::int32_t>(record_bytes), protocol::tagsCode(noted.tags)};
-  task->uniq_at = record_bytes - size + uniq_at;  // the properties end the record
+  const std::size_t head = protocol::recordHeadSize(record);
+  const std::size_t tail = protocol::recordTailSize(record, size);
+  SendTask* task = SendTask::make(head, tail);
+  protocol::encodeRecordHead(task->head(), record, size);
+  char* const begin = reinterpret_cast<char*>(protocol::encodeRecordTail(task->tail(), record, size));
+  char* to = begin;
+  const auto append = [&to](std::string_view text) { to += text.copy(to, text.size()); };
+  append(given);
+  if (separate) *to++ = protocol::kPropertySeparator;
+  append(added_properties_);
+  std::size_t uniq_at = make_id ? 0 : static_cast<std::size_t>(noted.uniq_key.data() - given.data());
+  if (make_id) {
+    append(uniq_name);
+    *to++ = protocol::kNameValueSeparator;
+    uniq_at = static_cast<std::size_t>(to - begin);
+    append(made);
+    *to++ = protocol::kPropertySeparator;
+  }
+  assert(to == begin + size);
+  task->single = {static_cast<std::int32_t>(head + record.body.size() + tail), protocol::tagsCode(noted.tags)};
+  task->uniq_at = tail - size + uniq_at;  // the properties end the record
   task->uniq_size = make_id ? made.size() : noted.uniq_key.size();
   return task;
 }
@@ -363,8 +347,8 @@ SendTask* BrokerCore::encodeBatch(const Topic& topic, const protocol::SendMessag
     return nullptr;
   }
   if (parts.empty()) return no(ResponseCode::MESSAGE_ILLEGAL, "the batch holds no message");
-  SendTask* task = SendTask::make(image_bytes);
-  std::byte* to = task->image();
+  SendTask* task = SendTask::make(image_bytes, 0);
+  std::byte* to = task->head();
   std::size_t next = 0;
   forEach([&] {
     record.bodyCRC = protocol::crc32Masked(record.body);
@@ -393,7 +377,7 @@ void BrokerCore::append(SendTask& task) {
     task.result.status = store::PutStatus::SERVICE_NOT_AVAILABLE;
     return;
   }
-  task.result = store_.put(*task.queue, {task.image(), task.image_bytes}, task.parts(), engine_->wallMillis());
+  task.result = store_.put(*task.queue, task.image(), task.parts(), engine_->wallMillis());
   if (task.result.status != store::PutStatus::PUT_OK) return;
   messages_stored_.fetch_add(task.parts().size(), std::memory_order_relaxed);
   // Published, then asked who waits: a hold does it in the other order (B6).
@@ -426,7 +410,7 @@ void BrokerCore::answerSend(SendTask& task) {
     case store::PutStatus::MESSAGE_ILLEGAL:
       return refuseSend(
           std::move(task.responder),
-          {ResponseCode::MESSAGE_ILLEGAL, "the message is illegal: it takes " + std::to_string(task.image_bytes) +
+          {ResponseCode::MESSAGE_ILLEGAL, "the message is illegal: it takes " + std::to_string(task.image().size()) +
                                               " bytes in the log, which is more than a segment holds"});
     case store::PutStatus::SERVICE_NOT_AVAILABLE:
       return refuseSend(std::move(task.responder),

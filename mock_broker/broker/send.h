@@ -7,27 +7,34 @@
 #include <span>
 #include <vector>
 
+#include "base/block_pool.h"
 #include "base/strand.h"
 #include "mock_broker/broker/core.h"
 
 namespace mqclient::broker {
 
-/// One send between decoding and answer: appended in *log*, then answered outside. The encoded records lie right behind
-/// the object: one allocation for both.
+/// One send between decoding and answer: appended in *log*, then answered outside. What was encoded lies right behind
+/// the object: one allocation for both. A single message's body stays in the request's frame until it is copied to the
+/// log.
 struct SendTask final : base::Task {
-  static SendTask* make(std::size_t image_bytes) {
-    void* block = ::operator new(sizeof(SendTask) + image_bytes);
-    return ::new (block) SendTask(image_bytes);
+  static SendTask* make(std::size_t head_bytes, std::size_t tail_bytes) {
+    void* block = base::BlockPool::allocate(sizeof(SendTask) + head_bytes + tail_bytes);
+    return ::new (block) SendTask(head_bytes, tail_bytes);
   }
   void destroy() noexcept {
+    const std::size_t bytes = sizeof(SendTask) + head_bytes + tail_bytes;
     this->~SendTask();
-    ::operator delete(static_cast<void*>(this));
+    base::BlockPool::free(this, bytes);
   }
-  std::byte* image() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+  std::byte* head() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+  std::byte* tail() noexcept { return head() + head_bytes; }
+  store::MessageStore::Image image() noexcept {
+    return {.head = {head(), head_bytes}, .body = body.bytes(), .tail = {tail(), tail_bytes}};
+  }
   std::span<const store::MessageStore::Part> parts() const noexcept {
     return batch.empty() ? std::span<const store::MessageStore::Part>(&single, 1) : batch;
   }
-  std::string_view uniqKey() noexcept { return {reinterpret_cast<const char*>(image()) + uniq_at, uniq_size}; }
+  std::string_view uniqKey() noexcept { return {reinterpret_cast<const char*>(tail()) + uniq_at, uniq_size}; }
 
   base::Next run() noexcept override;
 
@@ -37,13 +44,15 @@ struct SendTask final : base::Task {
   store::MessageStore::Part single{};
   std::vector<store::MessageStore::Part> batch;  // empty: one message
   store::PutResult result;
-  const std::size_t image_bytes;
-  std::size_t uniq_at = 0;  // where UNIQ_KEY's value stands in the image
+  base::Slice body;  // empty: in the head
+  const std::size_t head_bytes;
+  const std::size_t tail_bytes;
+  std::size_t uniq_at = 0;  // where UNIQ_KEY's value stands in the tail
   std::size_t uniq_size = 0;
   bool appended = false;
 
  private:
-  explicit SendTask(std::size_t bytes) noexcept : image_bytes(bytes) {}
+  SendTask(std::size_t head_size, std::size_t tail_size) noexcept : head_bytes(head_size), tail_bytes(tail_size) {}
   ~SendTask() = default;
 };
 

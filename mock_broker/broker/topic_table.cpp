@@ -22,12 +22,36 @@ TopicConfig topicOf(std::string name, std::int32_t queues, std::int32_t perm) {
   return config;
 }
 
+constexpr std::int32_t kQueuesKept = 256;
+
 }  // namespace
 
 Topic::Topic(TopicConfig c)
     : config(std::move(c)),
       send_forbidden(protocol::isNotAllowedSendTopic(config.topicName)),
-      retry(protocol::isRetryTopic(config.topicName)) {}
+      retry(protocol::isRetryTopic(config.topicName)),
+      queue_count_(
+          static_cast<std::size_t>(std::clamp(std::max(config.readQueueNums, config.writeQueueNums), 0, kQueuesKept))),
+      queues_(std::make_unique<std::atomic<store::ConsumeQueue*>[]>(queue_count_)) {}
+
+Topic::~Topic() {
+  for (std::size_t i = 0; i < queue_count_; ++i) {
+    base::Ref<store::ConsumeQueue>::adopt(queues_[i].load(std::memory_order_acquire));
+  }
+}
+
+base::Ref<store::ConsumeQueue> Topic::queue(store::MessageStore& store, std::int32_t id) const {
+  const auto i = static_cast<std::size_t>(id);
+  if (id < 0 || i >= queue_count_) return store.queueOf(config.topicName, id);
+  if (store::ConsumeQueue* known = queues_[i].load(std::memory_order_acquire)) {
+    return base::Ref<store::ConsumeQueue>(known);
+  }
+  base::Ref<store::ConsumeQueue> asked = store.queueOf(config.topicName, id);
+  store::ConsumeQueue* none = nullptr;
+  base::Ref<store::ConsumeQueue> share = asked;
+  if (queues_[i].compare_exchange_strong(none, share.get(), std::memory_order_acq_rel)) share.leak();
+  return asked;
+}
 
 std::vector<TopicConfig> TopicTable::systemTopics(const BrokerOptions& o) {
   const auto named = [](std::string_view text) { return std::string(text); };

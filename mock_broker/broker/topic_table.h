@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -10,6 +12,7 @@
 #include "base/mutex.h"
 #include "base/ref.h"
 #include "mock_broker/broker/broker.h"
+#include "mock_broker/store/message_store.h"
 #include "protocol/body/topic_config.h"
 
 namespace mqclient::broker {
@@ -25,9 +28,17 @@ using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 /// One version of a topic's configuration; immutable.
 struct Topic : base::Object {
   explicit Topic(TopicConfig c);
+  ~Topic() override;
+  /// store.queueOf(), kept here: every send asks.
+  base::Ref<store::ConsumeQueue> queue(store::MessageStore& store, std::int32_t id) const;
+
   const TopicConfig config;
   const bool send_forbidden;  ///< a system topic that clients must not send to
   const bool retry;           ///< %RETRY%...
+
+ private:
+  const std::size_t queue_count_;
+  const std::unique_ptr<std::atomic<store::ConsumeQueue*>[]> queues_;  // each with a share of ours; null: not yet asked
 };
 
 /// What the broker knows about topics.

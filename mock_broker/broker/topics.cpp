@@ -79,8 +79,8 @@ base::Ref<const Topic> BrokerCore::makeRetryTopic(const protocol::SubscriptionGr
   return topics_.find(name);
 }
 
-void BrokerCore::updateAndCreateTopic(protocol::CreateTopicRequestHeader header, remoting::Request,
-                                      remoting::Responder responder) {
+void BrokerCore::updateAndCreateTopic(protocol::CreateTopicRequestHeader header, remoting::Request&&,
+                                      remoting::Responder&& responder) {
   const auto refuse = [&responder](ResponseCode code, std::string_view remark) {
     std::move(responder).answer(code, remark);
   };

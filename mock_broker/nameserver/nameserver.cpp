@@ -71,7 +71,7 @@ void Nameserver::inspect(UniqueFunction<void(const RouteInfo&)> look) {
   strand_.post(self(), [this, look = std::move(look)]() mutable { look(routes_); });
 }
 
-void Nameserver::handle(remoting::Request request, remoting::Responder responder) noexcept {
+void Nameserver::handle(remoting::Request&& request, remoting::Responder&& responder) noexcept {
   switch (request.command.requestCode()) {
     case RequestCode::REGISTER_BROKER:
       return registerBroker(std::move(request), std::move(responder));
@@ -93,7 +93,7 @@ void Nameserver::onPeerClosed(remoting::Peer& peer) noexcept {
   });
 }
 
-void Nameserver::registerBroker(remoting::Request request, remoting::Responder responder) {
+void Nameserver::registerBroker(remoting::Request&& request, remoting::Responder&& responder) {
   auto header = protocol::decodeHeader<protocol::RegisterBrokerRequestHeader>(request.command.ext);
   if (!header) return std::move(responder).answer(ResponseCode::SYSTEM_ERROR, header.error().message());
   auto topics = readTopics(*header, request.command.body.flatten(), request.command.version);
@@ -122,7 +122,7 @@ void Nameserver::registerBroker(remoting::Request request, remoting::Responder r
       });
 }
 
-void Nameserver::unregisterBroker(remoting::Request request, remoting::Responder responder) {
+void Nameserver::unregisterBroker(remoting::Request&& request, remoting::Responder&& responder) {
   auto header = protocol::decodeHeader<protocol::UnRegisterBrokerRequestHeader>(request.command.ext);
   if (!header) return std::move(responder).answer(ResponseCode::SYSTEM_ERROR, header.error().message());
   strand_.post(self(), [this, h = std::move(*header), responder = std::move(responder)]() mutable {
@@ -131,7 +131,7 @@ void Nameserver::unregisterBroker(remoting::Request request, remoting::Responder
   });
 }
 
-void Nameserver::getRoute(remoting::Request request, remoting::Responder responder) {
+void Nameserver::getRoute(remoting::Request&& request, remoting::Responder&& responder) {
   auto header = protocol::decodeHeader<protocol::GetRouteInfoRequestHeader>(request.command.ext);
   if (!header) return std::move(responder).answer(ResponseCode::SYSTEM_ERROR, header.error().message());
   // Old requesters get the bare numeric keys that their JSON reader expects; see fidelity notes on 4.9.4.
@@ -150,7 +150,7 @@ void Nameserver::getRoute(remoting::Request request, remoting::Responder respond
   });
 }
 
-void Nameserver::queryDataVersion(remoting::Request request, remoting::Responder responder) {
+void Nameserver::queryDataVersion(remoting::Request&& request, remoting::Responder&& responder) {
   auto header = protocol::decodeHeader<protocol::QueryDataVersionRequestHeader>(request.command.ext);
   if (!header) return std::move(responder).answer(ResponseCode::SYSTEM_ERROR, header.error().message());
   const base::Slice body = request.command.body.flatten();

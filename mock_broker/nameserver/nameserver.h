@@ -35,16 +35,16 @@ class Nameserver final : public remoting::RequestHandler {
   /// Runs `look` over the tables inside the strand.
   void inspect(UniqueFunction<void(const RouteInfo&)> look);
 
-  void handle(remoting::Request request, remoting::Responder responder) noexcept override;
+  void handle(remoting::Request&& request, remoting::Responder&& responder) noexcept override;
   void onPeerClosed(remoting::Peer& peer) noexcept override;
 
   Nameserver(base::Ref<base::Engine> engine, base::Ref<base::Log> log, NameserverOptions options);
 
  private:
-  void registerBroker(remoting::Request request, remoting::Responder responder);
-  void unregisterBroker(remoting::Request request, remoting::Responder responder);
-  void getRoute(remoting::Request request, remoting::Responder responder);
-  void queryDataVersion(remoting::Request request, remoting::Responder responder);
+  void registerBroker(remoting::Request&& request, remoting::Responder&& responder);
+  void unregisterBroker(remoting::Request&& request, remoting::Responder&& responder);
+  void getRoute(remoting::Request&& request, remoting::Responder&& responder);
+  void queryDataVersion(remoting::Request&& request, remoting::Responder&& responder);
   void scan() noexcept;
   base::Ref<base::Object> self() noexcept { return base::Ref<base::Object>(this); }
 

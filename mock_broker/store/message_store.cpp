@@ -1,6 +1,7 @@
 #include "mock_broker/store/message_store.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 #include <utility>
 
@@ -79,8 +80,9 @@ std::vector<base::Ref<ConsumeQueue>> MessageStore::queuesOf(std::string_view top
   return found;
 }
 
-PutResult MessageStore::put(ConsumeQueue& queue, std::span<std::byte> image, std::span<const Part> parts,
+PutResult MessageStore::put(ConsumeQueue& queue, const Image& image, std::span<const Part> parts,
                             std::int64_t wall_ms) {
+  assert(parts.size() == 1 || (image.body.empty() && image.tail.empty()));
   const Result<CommitLog::Place> place = log_.place(image.size());
   if (!place) {
     return {place.error().code() == ErrorCode::kMessageIllegal ? PutStatus::MESSAGE_ILLEGAL
@@ -89,18 +91,24 @@ PutResult MessageStore::put(ConsumeQueue& queue, std::span<std::byte> image, std
   last_store_ms_ = std::max(last_store_ms_, wall_ms);
   const PutResult result{PutStatus::PUT_OK, place->offset, queue.maxOffset(), last_store_ms_};
   units_.clear();
-  std::byte* record = image.data();
+  std::size_t at = 0;
   std::int64_t physical = result.physicalOffset;
   std::int64_t offset = result.queueOffset;
   for (const Part& part : parts) {
+    std::byte* const record = image.head.data() + at;
     protocol::setQueueOffset(record, offset++);
     protocol::setPhysicalOffset(record, physical);
     protocol::setStoreTimestamp(record, result.storeTimestamp);
     units_.push_back({physical, part.size, part.tagsCode});
-    record += part.size;
+    at += static_cast<std::size_t>(part.size);
     physical += part.size;
   }
-  std::memcpy(place->at, image.data(), image.size());
+  std::byte* to = place->at;
+  for (const std::span<const std::byte> part : {std::span<const std::byte>(image.head), image.body, image.tail}) {
+    if (part.empty()) continue;
+    std::memcpy(to, part.data(), part.size());
+    to += part.size();
+  }
   log_.publish();
   // Without its unit nobody finds the record: it stays behind as bytes of no queue.
   if (const Result<void> indexed = queue.put(units_); !indexed) return {PutStatus::CREATE_MAPPED_FILE_FAILED};

@@ -87,9 +87,17 @@ class MessageStore {
     std::int32_t size;
     std::int64_t tagsCode;
   };
-  /// Appends `image`, encoded records back to back as `parts` cuts them, all in one segment. Fills in queue offsets,
-  /// physical offsets and the store time (`wall_ms`, or the last one if the clock went back), copies once, publishes.
-  PutResult put(ConsumeQueue& queue, std::span<std::byte> image, std::span<const Part> parts, std::int64_t wall_ms);
+  /// Encoded records back to back. Of one record the body may stay where it is: then it follows the head, and the tail
+  /// the body. Of several everything is in the head.
+  struct Image {
+    std::span<std::byte> head;
+    std::span<const std::byte> body{};
+    std::span<const std::byte> tail{};
+    std::size_t size() const noexcept { return head.size() + body.size() + tail.size(); }
+  };
+  /// Appends `image`, cut into records by `parts`, all in one segment. Fills in queue offsets, physical offsets and the
+  /// store time (`wall_ms`, or the last one if the clock went back), copies once, publishes.
+  PutResult put(ConsumeQueue& queue, const Image& image, std::span<const Part> parts, std::int64_t wall_ms);
   /// Log strand, after put() moved the log's begin: trims units of some queues. True: call again.
   bool trimSome();
 

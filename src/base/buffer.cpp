@@ -2,11 +2,13 @@
 
 #include <cstring>
 
+#include "base/block_pool.h"
+
 namespace mqclient::base {
 
 namespace {
 std::shared_ptr<std::byte[]> allocate(std::size_t bytes) {
-  return std::make_shared_for_overwrite<std::byte[]>(bytes);
+  return std::allocate_shared_for_overwrite<std::byte[]>(PoolAllocator<std::byte>(), bytes);
 }
 }  // namespace
 
@@ -36,6 +38,29 @@ Slice Chain::flatten() const {
   }
   const std::byte* data = block.get();
   return Slice(std::move(block), data, bytes_);
+}
+
+void Chain::dropSlices() noexcept {
+  if (count_ > 1) {
+    inside_.slices[1].~Slice();
+    more_.reset();
+  }
+  inside_.slices[0].~Slice();
+  count_ = bytes_ = 0;
+}
+
+Slice Chain::takeFront() noexcept {
+  Slice front = std::move(inside_.slices[0]);
+  bytes_ -= front.size();
+  --count_;
+  if (count_ > 0) inside_.slices[0] = std::move(inside_.slices[1]);
+  if (count_ >= kInside) {
+    inside_.slices[1] = std::move(more_->front());
+    more_->erase(more_->begin());
+  } else {
+    inside_.slices[count_].~Slice();
+  }
+  return front;
 }
 
 std::string Chain::toString() const {

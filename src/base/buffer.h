@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,7 +37,8 @@ class Slice {
   std::string_view text() const noexcept { return {reinterpret_cast<const char*>(data_), size_}; }
   const std::shared_ptr<const void>& owner() const noexcept { return owner_; }
   /// Bytes [pos, pos + n) of this slice, same owner. pos + n <= size().
-  Slice sub(std::size_t pos, std::size_t n) const noexcept { return Slice(owner_, data_ + pos, n); }
+  Slice sub(std::size_t pos, std::size_t n) const& noexcept { return Slice(owner_, data_ + pos, n); }
+  Slice sub(std::size_t pos, std::size_t n) && noexcept { return Slice(std::move(owner_), data_ + pos, n); }
 
  private:
   std::shared_ptr<const void> owner_;
@@ -45,42 +47,51 @@ class Slice {
 };
 
 /// Slices that follow one another: a frame (header, body) or a pull answer (one slice a run of records).
-/// Two slices are stored inside; more go to the heap.
+/// Two slices are stored inside, made only when there are any; more go to the heap. Chains are handed on many times a
+/// message: moving one costs its slices and no more, and an empty one costs nothing to drop.
 class Chain {
  public:
   Chain() noexcept = default;
-  Chain(const Chain&) = default;
-  Chain& operator=(const Chain&) = default;
-  /// The other one is empty afterwards.
-  Chain(Chain&& other) noexcept
-      : inside_(std::move(other.inside_)),
-        more_(std::move(other.more_)),
-        count_(std::exchange(other.count_, 0)),
-        bytes_(std::exchange(other.bytes_, 0)) {}
-  Chain& operator=(Chain&& other) noexcept {
-    inside_ = std::move(other.inside_);
-    more_ = std::move(other.more_);
-    count_ = std::exchange(other.count_, 0);
-    bytes_ = std::exchange(other.bytes_, 0);
+  Chain(const Chain& other) { append(other); }
+  Chain& operator=(const Chain& other) {
+    if (this != &other) {
+      clear();
+      append(other);
+    }
     return *this;
   }
-  ~Chain() = default;
+  /// The other one is empty afterwards.
+  Chain(Chain&& other) noexcept { takeFrom(other); }
+  Chain& operator=(Chain&& other) noexcept {
+    if (this != &other) {
+      clear();
+      takeFrom(other);
+    }
+    return *this;
+  }
+  ~Chain() { clear(); }
   Chain(Slice one) { append(std::move(one)); }
 
   void append(Slice s) {
     if (s.empty()) return;
-    bytes_ += s.size();
-    if (count_ < kInside) {
-      inside_[count_] = std::move(s);
+    const std::size_t size = s.size();
+    if (count_ < kInside) [[likely]] {
+      ::new (static_cast<void*>(&inside_.slices[count_])) Slice(std::move(s));
     } else {
-      more_.push_back(std::move(s));
+      if (!more_) more_ = std::make_unique<std::vector<Slice>>();
+      more_->push_back(std::move(s));
     }
+    bytes_ += size;
     ++count_;
   }
   void append(const Chain& c) {
-    for (std::size_t i = 0; i < c.count(); ++i) append(c[i]);
+    for (std::size_t i = 0, n = c.count(); i < n; ++i) append(c[i]);
   }
   void append(Chain&& c) {
+    if (count_ == 0) {
+      takeFrom(c);
+      return;
+    }
     for (std::size_t i = 0; i < c.count(); ++i) append(std::move(c.at(i)));
     c.clear();
   }
@@ -88,22 +99,45 @@ class Chain {
   std::size_t count() const noexcept { return count_; }
   std::size_t size() const noexcept { return bytes_; }
   bool empty() const noexcept { return bytes_ == 0; }
-  const Slice& operator[](std::size_t i) const noexcept { return i < kInside ? inside_[i] : more_[i - kInside]; }
-  void clear() noexcept {
-    inside_ = {};
-    more_.clear();
-    count_ = bytes_ = 0;
+  const Slice& operator[](std::size_t i) const noexcept {
+    return i < kInside ? inside_.slices[i] : (*more_)[i - kInside];
   }
+  void clear() noexcept {
+    if (count_ != 0) dropSlices();
+  }
+  /// Gives the first slice away; there is one.
+  Slice takeFront() noexcept;
   /// Everything in one slice: the only slice itself if there is just one, else a copy.
   Slice flatten() const;
   std::string toString() const;
 
  private:
   static constexpr std::size_t kInside = 2;
-  Slice& at(std::size_t i) noexcept { return i < kInside ? inside_[i] : more_[i - kInside]; }
+  union Inside {
+    Inside() noexcept {}
+    ~Inside() {}
+    Slice slices[kInside];
+  };
+  void dropSlices() noexcept;
+  Slice& at(std::size_t i) noexcept { return i < kInside ? inside_.slices[i] : (*more_)[i - kInside]; }
+  /// This one is empty.
+  void takeFrom(Chain& other) noexcept {
+    if (other.count_ == 0) return;
+    take(other, 0);
+    if (other.count_ > 1) {
+      take(other, 1);
+      more_ = std::move(other.more_);
+    }
+    count_ = std::exchange(other.count_, 0);
+    bytes_ = std::exchange(other.bytes_, 0);
+  }
+  void take(Chain& other, std::size_t i) noexcept {
+    ::new (static_cast<void*>(&inside_.slices[i])) Slice(std::move(other.inside_.slices[i]));
+    other.inside_.slices[i].~Slice();
+  }
 
-  std::array<Slice, kInside> inside_;
-  std::vector<Slice> more_;
+  Inside inside_;  // the first count_ are there
+  std::unique_ptr<std::vector<Slice>> more_;
   std::size_t count_ = 0;
   std::size_t bytes_ = 0;
 };

@@ -13,6 +13,9 @@ namespace mqclient::base {
 template <class T>
 using Receiver = mqclient::detail::ResultSink<T>;
 
+template <class T>
+using Deferred = mqclient::detail::DeferredResult<T>;
+
 /// The right, and the duty, to settle one operation: move-only, called at most once. Dropped uncalled it settles with
 /// kAbandoned, so nobody waits for ever (C1). One word.
 template <class T>
@@ -45,8 +48,16 @@ class [[nodiscard]] Completion {
   ~Completion() { abandon(); }
 
   explicit operator bool() const noexcept { return receiver_ != nullptr; }
-  void operator()(Result<T> result) && {
+  void operator()(Result<T>&& result) && {
     if (Receiver<T>* r = std::exchange(receiver_, nullptr)) r->onResult(std::move(result));
+  }
+  /// With a result that the taker's thread makes.
+  void operator()(Deferred<T>& result) && {
+    if (Receiver<T>* r = std::exchange(receiver_, nullptr)) {
+      r->onDeferred(result);
+    } else {
+      result.drop();
+    }
   }
 
  private:

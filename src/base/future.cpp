@@ -3,6 +3,7 @@
 #include <new>
 #include <utility>
 
+#include "base/block_pool.h"
 #include "base/engine.h"
 #include "base/log.h"
 #include "base/wait.h"
@@ -46,7 +47,7 @@ struct FutureBase::CallbackJob final : base::Job {
   void run() noexcept override {
     FutureBase& f = *future;
     this->~CallbackJob();  // lives in f.job_
-    const void* const outer = std::exchange(t_callback_of, f.context_.get());
+    const void* const outer = std::exchange(t_callback_of, f.callback_of_);
     f.deliver();
     t_callback_of = outer;
     f.release();
@@ -60,6 +61,14 @@ FutureBase::FutureBase(std::shared_ptr<void> context) noexcept : context_(std::m
 }
 
 FutureBase::~FutureBase() = default;
+
+void* FutureBase::operator new(std::size_t bytes) {
+  return base::BlockPool::allocate(bytes);
+}
+
+void FutureBase::operator delete(void* p, std::size_t bytes) noexcept {
+  base::BlockPool::free(p, bytes);
+}
 
 bool FutureBase::wait() {
   if (isReady()) return true;
@@ -123,8 +132,9 @@ void FutureBase::deliverWhenReady() {
 void FutureBase::submitCallback() noexcept {
   auto* job = ::new (static_cast<void*>(job_)) CallbackJob(*this);
   if (context_) {
-    // The target may outlive us through this share only: delivery can drop the future's own.
-    const std::shared_ptr<void> target = context_;
+    // The share is this thread's from here on: delivery may be over, and the future gone, before submit() returns.
+    const std::shared_ptr<void> target = std::move(context_);
+    callback_of_ = target.get();
     static_cast<CallbackTarget*>(target.get())->submit(*job);
   } else {
     job->run();

@@ -11,6 +11,8 @@ namespace mqclient::base {
 
 namespace {
 
+constexpr std::size_t kLine = 64;
+
 std::int64_t processCpuNanos() noexcept {
   timespec t;
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
@@ -28,22 +30,18 @@ class ListenerPool::Group final : public ListenerGroup {
   }
 
   void submit(Job& job) noexcept override {
-    job.next = nullptr;
-    bool due = false;
+    Job* top = intake_.load(std::memory_order_relaxed);
+    do {
+      job.next = top;
+    } while (!intake_.compare_exchange_weak(top, &job, std::memory_order_acq_rel, std::memory_order_relaxed));
+    if (top) return;  // whoever laid the first one there sees to all
     Wake wake = Wake::kAnother;
     {
       MutexLock lock(mutex_);
-      if (last_) {
-        last_->next = &job;
-      } else {
-        first_ = &job;
-      }
-      last_ = &job;
-      waiting_.store(waiting_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-      due = becomesDue();
-      if (due) wake = wakeFor();
+      if (!becomesDue()) return;
+      wake = wakeFor();
     }
-    if (due) pool_->schedule(*this, wake);
+    pool_->schedule(*this, wake);
   }
 
   void setCap(int cap) noexcept override {
@@ -62,27 +60,51 @@ class ListenerPool::Group final : public ListenerGroup {
     MutexLock lock(mutex_);
     return running_;
   }
-  std::size_t waiting() const noexcept override { return waiting_.load(std::memory_order_relaxed); }
+  std::size_t waiting() const noexcept override {
+    MutexLock lock(mutex_);
+    std::size_t count = 0;
+    for (const Job* job = first_; job; job = job->next) ++count;
+    for (const Job* job = intake_.load(std::memory_order_acquire); job; job = job->next) ++count;
+    return count;
+  }
 
   /// Out of the turn list. True: a running place is taken.
   bool beginTurn() noexcept {
     MutexLock lock(mutex_);
     listed_ = false;
-    if (!first_ || running_ >= cap_) return false;
+    if (!hasWork() || running_ >= cap_) return false;
     ++running_;
     return true;
   }
   /// The next job of a turn. `wake`: the group goes to the turn list for another thread.
   Job* take(std::optional<Wake>& wake) noexcept {
     MutexLock lock(mutex_);
-    Job* job = first_;
     wake.reset();
-    if (!job || running_ > cap_) return nullptr;
+    if (running_ > cap_) return nullptr;
+    if (!first_) takeIntake();
+    Job* const job = first_;
+    if (!job) return nullptr;
     first_ = job->next;
     if (!first_) last_ = nullptr;
-    waiting_.store(waiting_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+    ++streak_;
     if (becomesDue()) wake = wakeFor();
     return job;
+  }
+  /// Nothing is left for a turn that is not over. True: jobs came in a stream, so the thread lets some gather and looks
+  /// again; until endLinger() nobody else is asked.
+  bool beginLinger() noexcept {
+    MutexLock lock(mutex_);
+    if (running_ > cap_ || hasWork()) return false;
+    const bool worth = !lingered_ || streak_ - streak_at_linger_ >= kWorthLingering;
+    if (!worth) streak_ = 0;
+    lingered_ = worth && streak_ >= kStream && typical_ < kWorthAThread;
+    lingering_ = lingered_;
+    streak_at_linger_ = streak_;
+    return lingered_;
+  }
+  void endLinger() noexcept {
+    MutexLock lock(mutex_);
+    lingering_ = false;
   }
   /// `job_nanos`: what a job of the turn took on average. True: due again.
   bool endTurn(std::int64_t job_nanos) noexcept {
@@ -102,26 +124,47 @@ class ListenerPool::Group final : public ListenerGroup {
     pool_->cap_sum_ -= cap_;
   }
   static constexpr std::int64_t kUnknown = -1;
+  static constexpr std::uint64_t kStream = 32;
+  static constexpr std::uint64_t kWorthLingering = 3;
+
+  bool hasWork() const noexcept MQ_REQUIRES(mutex_) {
+    return first_ || intake_.load(std::memory_order_acquire) != nullptr;
+  }
+  /// What came since the last time, in order.
+  void takeIntake() noexcept MQ_REQUIRES(mutex_) {
+    Job* newest = intake_.exchange(nullptr, std::memory_order_acquire);
+    last_ = newest;
+    while (newest) {
+      Job* const older = newest->next;
+      newest->next = first_;
+      first_ = newest;
+      newest = older;
+    }
+  }
 
   Wake wakeFor() const noexcept MQ_REQUIRES(mutex_) {
     return running_ == 0 || typical_ == kUnknown || typical_ >= kWorthAThread ? Wake::kAnother : Wake::kIfStuck;
   }
   bool becomesDue() noexcept MQ_REQUIRES(mutex_) {
-    if (listed_ || !first_ || running_ >= cap_) return false;
+    if (listed_ || lingering_ || !hasWork() || running_ >= cap_) return false;
     listed_ = true;
     return true;
   }
 
   const Ref<ListenerPool> pool_;
   const std::string name_;
-  mutable Mutex mutex_;
-  Job* first_ MQ_GUARDED_BY(mutex_) = nullptr;
+  alignas(kLine) std::atomic<Job*> intake_{nullptr};  // newest first; all that submitters touch while some are there
+  alignas(kLine) mutable Mutex mutex_;
+  Job* first_ MQ_GUARDED_BY(mutex_) = nullptr;  // older than what is in intake_
   Job* last_ MQ_GUARDED_BY(mutex_) = nullptr;
   int cap_ MQ_GUARDED_BY(mutex_);
   int running_ MQ_GUARDED_BY(mutex_) = 0;                  // threads in a turn of this group
   bool listed_ MQ_GUARDED_BY(mutex_) = false;              // in the turn list, or on the way into it
   std::int64_t typical_ MQ_GUARDED_BY(mutex_) = kUnknown;  // nanoseconds a job takes
-  std::atomic<std::size_t> waiting_{0};                    // written under mutex_
+  std::uint64_t streak_ MQ_GUARDED_BY(mutex_) = 0;         // jobs since the last time that lingering was not worth it
+  std::uint64_t streak_at_linger_ MQ_GUARDED_BY(mutex_) = 0;
+  bool lingered_ MQ_GUARDED_BY(mutex_) = false;   // streak_at_linger_ counts
+  bool lingering_ MQ_GUARDED_BY(mutex_) = false;  // a thread comes back in a moment
 };
 
 ListenerPool::ListenerPool(Engine& home, Supervisor& supervisor)
@@ -270,7 +313,12 @@ void ListenerPool::runTurn(Group& group) noexcept {
     std::optional<Wake> wake;
     Job* job = group.take(wake);
     if (wake) schedule(group, *wake);
-    if (!job) break;
+    if (!job) {
+      if (!group.beginLinger()) break;
+      linger();
+      group.endLinger();
+      continue;
+    }
     ++jobs;
     {
       const Ref<Object> alive = std::move(job->alive);
@@ -280,6 +328,13 @@ void ListenerPool::runTurn(Group& group) noexcept {
   }
   const std::int64_t took = steadyNanos() - started;
   if (group.endTurn(took / std::max(1, jobs))) schedule(group, Wake::kNobody);  // this thread takes a turn next
+}
+
+void ListenerPool::linger() noexcept {
+  const std::int64_t until = steadyNanos() + kLingerNanos;
+  do {
+    sched_yield();
+  } while (steadyNanos() < until);
 }
 
 void ListenerPool::look(Worker& self) noexcept {

@@ -22,6 +22,8 @@ namespace mqclient::base {
 ///          one. A group that has a thread gets a second one at once only if its jobs take longer than a wake costs
 ///          (kWorthAThread; unknown: they do). Else its own thread will come to them, and supervise() sees within two
 ///          milliseconds if it does not. One thread looks at a time: whoever takes a turn wakes the next.
+/// Streams  a thread that finds nothing left of a stream of short jobs lingers a moment before it looks again, as long
+///          as that gathers several; submitters touch only the group's intake meanwhile.
 /// Growth   the first job with no thread starts one at once. Later, while a group waits and no thread is idle,
 ///          supervise() adds one a millisecond if the process used less than 80 % of its cores over the last 5 ms,
 ///          else one per 100 ms; never more than the sum of the caps of the living groups. Idle for 10 s: it ends.
@@ -73,6 +75,7 @@ class ListenerPool final : public Object {
   static constexpr std::int64_t kIdleNanos = 10'000'000'000;
   static constexpr std::int64_t kWorthAThread = 5'000;
   static constexpr std::int64_t kLookNanos = 20'000;
+  static constexpr std::int64_t kLingerNanos = 15'000;
   static constexpr std::int64_t kGrowNanos = 1'000'000;
   static constexpr std::int64_t kGrowBusyNanos = 100'000'000;
   static constexpr std::int64_t kCpuWindowNanos = 5'000'000;
@@ -89,6 +92,8 @@ class ListenerPool final : public Object {
   void runTurn(Group& group) noexcept;
   /// An idle thread, off its stack and looking: to be woken outside the lock. Null: there is none.
   Worker* takeIdle() noexcept MQ_REQUIRES(mutex_);
+  /// Lets jobs of a stream gather: taking each as it comes would move the lines it lies in from core to core for one.
+  static void linger() noexcept;
   /// Looks for work a little while. Nobody need be woken meanwhile.
   void look(Worker& self) noexcept;
   /// Sleeps until woken; false: idle for too long, the thread ends.

@@ -41,7 +41,7 @@ MQClientInstance::FetchWaiter::FetchWaiter(base::Ref<MQClientInstance> owner, st
 void MQClientInstance::settle(Fetch& fetch, const Result<RoutePtr>& result) {
   for (const base::Ref<FetchWaiter>& waiter : fetch.waiters) {
     waiter->timer.cancel();
-    if (waiter->done) std::move(waiter->done)(result);
+    if (waiter->done) std::move(waiter->done)(Result<RoutePtr>(result));
   }
   fetch.waiters.clear();
 }

@@ -28,7 +28,7 @@ MQClientInstance::Registry& MQClientInstance::registry() {
 class MQClientInstance::Inbound final : public remoting::RequestHandler {
  public:
   explicit Inbound(base::Ref<MQClientInstance> instance) : instance_(std::move(instance)) {}
-  void handle(remoting::Request request, remoting::Responder responder) noexcept override {
+  void handle(remoting::Request&& request, remoting::Responder&& responder) noexcept override {
     if (request.command.requestCode() == RequestCode::NOTIFY_CONSUMER_IDS_CHANGED) {
       std::move(responder).discard(remoting::Discard::kOneway);
       const auto header = protocol::decodeHeader<protocol::NotifyConsumerIdsChangedRequestHeader>(request.command.ext);

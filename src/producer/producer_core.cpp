@@ -1,6 +1,7 @@
 #include "producer/producer_core.h"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
 
@@ -242,17 +243,21 @@ void ProducerCore::whenCallbacksIdle(base::Completion<void> done) {
 
 // ---- sending
 
-std::string ProducerCore::nextMsgId() {
-  return ids_.next(engine().wallMillis());
-}
-
-std::string ProducerCore::completeProperties(std::string_view own, std::string& to) {
+SentId ProducerCore::completeProperties(std::string_view own, std::int64_t wall_ms, std::string& to) {
   const protocol::PropertiesView view(own);
   const auto given = own.empty() ? std::nullopt : view.find(protocol::kPropertyUniqClientMessageIdKeyIdx);
-  std::string id = given ? std::string(*given) : nextMsgId();
   to.reserve(to.size() + own.size() + protocol::kPropertiesAddedBySend);
+  const std::size_t begin = to.size();
   to.append(own);
-  if (!given) protocol::appendProperty(to, protocol::kPropertyUniqClientMessageIdKeyIdx, id);
+  SentId id;
+  if (given) {
+    id = {begin + static_cast<std::size_t>(given->data() - own.data()), given->size()};
+  } else {
+    std::array<char, protocol::UniqIdGenerator::kSizeMax> made;
+    ids_.nextTo(made.data(), wall_ms);
+    protocol::appendProperty(to, protocol::kPropertyUniqClientMessageIdKeyIdx, {made.data(), ids_.size()});
+    id = {to.size() - 1 - ids_.size(), ids_.size()};  // a separator ends it
+  }
   protocol::appendProperty(to, protocol::kPropertyWaitStoreMsgOk, kWaitYes);
   return id;
 }
@@ -369,9 +374,11 @@ Future<SendResult> ProducerCore::send(Message message, std::optional<MessageQueu
   const Result<FlowGate::Place> place = enter(1, message.body().size(), budget.deadline);
   if (!place) return Future<SendResult>::ready(place.error());
 
-  SendOperation::What what{
-      .code = RequestCode::SEND_MESSAGE_V2, .body = sliceOf(message.body()), .properties = {}, .msg_id = {}};
-  what.msg_id = completeProperties(MessageAccess::properties(message), what.properties);
+  SendOperation::What what{.code = RequestCode::SEND_MESSAGE_V2,
+                           .body = sliceOf(message.body()),
+                           .properties = {},
+                           .wall_ms = engine().wallMillis()};
+  what.id = completeProperties(MessageAccess::properties(message), what.wall_ms, what.properties);
   auto [future, completion] = base::makeOperation<SendResult>(callback_target_);
   base::Ref<PublishTopic> topic = topicOf(message.topic());
   PublishTopic& queues = *topic;
@@ -422,20 +429,20 @@ Future<SendResult> ProducerCore::sendBatch(std::vector<Message> messages, SendOp
   const SendBudget budget = budgetOf(options, engine().now());
 
   SendOperation::What what{
-      .code = RequestCode::SEND_BATCH_MESSAGE, .body = {}, .properties = {}, .msg_id = {}, .batch_msg_ids = {}};
+      .code = RequestCode::SEND_BATCH_MESSAGE, .body = {}, .properties = {}, .wall_ms = engine().wallMillis()};
   what.batch_msg_ids.reserve(messages.size());
   base::BlockWriter block(bytes + messages.size() * protocol::kPropertiesAddedBySend);
   std::byte* to = block.data();
   std::string properties;
   for (const Message& m : messages) {
     properties.clear();
-    what.batch_msg_ids.push_back(completeProperties(MessageAccess::properties(m), properties));
+    const SentId id = completeProperties(MessageAccess::properties(m), what.wall_ms, properties);
+    what.batch_msg_ids.push_back(properties.substr(id.at, id.size));
     to = protocol::encodeBatchElement(to, {.flag = 0, .body = m.body().bytes(), .properties = properties});
-    what.msg_id.append(what.msg_id.empty() ? "" : ",").append(what.batch_msg_ids.back());
   }
   const auto written = static_cast<std::size_t>(to - block.data());
   what.body = std::move(block).freeze(written);
-  completeProperties({}, what.properties);
+  completeProperties({}, what.wall_ms, what.properties);
 
   const Result<FlowGate::Place> place = enter(messages.size(), what.body.size(), budget.deadline);
   if (!place) return Future<SendResult>::ready(place.error());
@@ -481,14 +488,15 @@ Result<void> ProducerCore::sendOneway(Message message, std::optional<MessageQueu
     return left(Error(ErrorCode::kNoRoute, "broker " + broker.state->name() + " has no master in the route"));
   }
   std::string properties;
-  completeProperties(MessageAccess::properties(message), properties);
+  const std::int64_t wall_ms = engine().wallMillis();
+  completeProperties(MessageAccess::properties(message), wall_ms, properties);
   protocol::SendMessageRequestHeaderV2View header;
   header.producerGroup = group_;
   header.topic = message.topic();
   header.defaultTopic = options_.createTopicKey;
   header.defaultTopicQueueNums = options_.defaultTopicQueueNums;
   header.queueId = (*info)->queues[index].queueId();
-  header.bornTimestamp = engine().wallMillis();
+  header.bornTimestamp = wall_ms;
   header.properties = properties;
   header.reconsumeTimes = 0;
   header.bname = broker.state->name();

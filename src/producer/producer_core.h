@@ -27,6 +27,12 @@ struct SendBudget {
   int tries;
 };
 
+/// UNIQ_KEY's value within a message's properties.
+struct SentId {
+  std::size_t at = 0;
+  std::size_t size = 0;
+};
+
 /// What a DefaultMQProducer stands on. Sends under way hold it, so it outlives its facade until they have completed.
 ///
 /// Threads  every member from any thread.
@@ -67,9 +73,8 @@ class ProducerCore final : public base::Object {
   void post(F f) {
     strand_.post(self(), std::move(f));
   }
-  std::string nextMsgId();
-  /// The complete property block of a message: its own, UNIQ_KEY if it has none, WAIT. Answers the id.
-  std::string completeProperties(std::string_view own, std::string& to);
+  /// The complete property block of a message: its own, UNIQ_KEY if it has none, WAIT. Answers where the id stands.
+  SentId completeProperties(std::string_view own, std::int64_t wall_ms, std::string& to);
   base::Ref<PublishTopic> topicOf(std::string_view name);
   /// The queues to choose from: known ones at once, else the topic's route is fetched, else the create-topic key's.
   void findPublishInfo(base::Ref<PublishTopic> topic, base::SteadyTime deadline, base::Completion<PublishInfoPtr> done);

@@ -56,7 +56,7 @@ void SendOperation::beginAt(PublishInfoPtr info, std::size_t queue, base::Steady
 }
 
 void SendOperation::fail(Error error) {
-  complete(std::move(error).withMsgId(what_.msg_id));
+  complete(std::move(error).withMsgId(msgId()));
 }
 
 void SendOperation::attempt(base::SteadyTime now) noexcept {
@@ -79,7 +79,7 @@ void SendOperation::attempt(base::SteadyTime now) noexcept {
   header.defaultTopic = core_->options().createTopicKey;
   header.defaultTopicQueueNums = core_->options().defaultTopicQueueNums;
   header.queueId = info_->queues[queue_].queueId();
-  header.bornTimestamp = engine.wallMillis();
+  header.bornTimestamp = tried_ == 1 ? what_.wall_ms : engine.wallMillis();
   header.properties = what_.properties;
   header.reconsumeTimes = 0;
   header.batch = what_.code == RequestCode::SEND_BATCH_MESSAGE;
@@ -98,7 +98,7 @@ void SendOperation::onResult(Result<protocol::RemotingCommand>&& response) noexc
   if (status) {
     core_->instance().faults().record(*broker_, now.time_since_epoch().count(), (now - sent_at_).count(),
                                       route::Outcome::kAnswered);
-    return stored(*status, *response, now);
+    return stored(*status, *std::move(response), now);
   }
   Error error = response
                     ? client::responseError(*response, "send to topic " + topic_->name() + " on " + broker_->name() +
@@ -132,7 +132,7 @@ void SendOperation::attemptFailed(Error error, base::SteadyTime now) noexcept {
   may_be_stored_ = may_be_stored_ || error.applied() == Applied::kUnknown;
   if (!mayRetry(error, now)) {
     if (not_durable_) return complete(*std::move(not_durable_));
-    return complete(summary(error, now).withMsgId(what_.msg_id));
+    return complete(summary(error, now).withMsgId(msgId()));
   }
   tryAgain(error, now);
 }
@@ -160,45 +160,78 @@ Error SendOperation::summary(const Error& last, base::SteadyTime now) const {
   return Error(last.code(), std::move(text), last.responseCode(), may_be_stored_ ? Applied::kUnknown : Applied::kNo);
 }
 
-void SendOperation::stored(SendStatus status, const protocol::RemotingCommand& response,
-                           base::SteadyTime now) noexcept {
-  auto header = protocol::decodeHeader<protocol::SendMessageResponseHeaderView>(response.ext);
-  SendResult result;
-  result.sendStatus = status;
-  const MessageQueue& queue = info_->queues[queue_];
-  if (header) {
-    result.offsetMsgId = header->msgId;
-    result.regionId = header->msgRegion;
-    result.queueOffset = header->queueOffset;
-    if (header->queueId == queue.queueId()) {
-      result.messageQueue.emplace(queue);
-    } else {
-      result.messageQueue.emplace(topic_->name(), queue.brokerName(), header->queueId);
-    }
-  } else {
-    result.messageQueue.emplace(queue);
-  }
-  result.brokersTried.reserve(earlier_.size() + 1);
-  for (const auto& broker : earlier_) result.brokersTried.push_back(broker->name());
-  result.brokersTried.push_back(broker_->name());
+void SendOperation::stored(SendStatus status, protocol::RemotingCommand&& response, base::SteadyTime now) noexcept {
   if (info_->from_default_topic) core_->askForOwnRoute(topic_);
   if (status != SendStatus::SEND_OK && core_->options().retryAnotherBrokerWhenNotStoreOK && !fixed_queue_ &&
       tried_ < budget_.tries && now < budget_.deadline) {
-    result.msgId = what_.msg_id;
-    result.batchMsgIds = what_.batch_msg_ids;
-    not_durable_ = std::move(result);
+    not_durable_ = makeResult(status, response.ext, info_->queues[queue_]);
     may_be_stored_ = true;
     return tryAgain(
         Error(ErrorCode::kBroker, std::string("stored, but ") + toString(status), response.code, Applied::kUnknown),
         now);
   }
-  result.msgId = std::move(what_.msg_id);
-  result.batchMsgIds = std::move(what_.batch_msg_ids);
-  complete(std::move(result));
+  status_ = status;
+  response_ = std::move(response.ext);
+  const base::Ref<ProducerCore> core = std::move(core_);
+  const FlowGate::Place place = place_;
+  stored_in_.emplace(info_->queues[queue_]);
+  topic_.reset();
+  info_.reset();
+  broker_.reset();
+  what_.body = {};
+  if (what_.id.size <= kept_id_.size()) {  // this thread made the properties: it drops them
+    what_.properties.copy(kept_id_.data(), what_.id.size, what_.id.at);
+    std::string().swap(what_.properties);
+  }
+  // The result first: whoever waits in flush() or close() finds every callback on its way.
+  base::Completion<SendResult> done = std::move(done_);
+  std::move(done)(static_cast<base::Deferred<SendResult>&>(*this));
+  core->gate().leave(place);
+}
+
+SendResult SendOperation::makeResult(SendStatus status, const protocol::ExtFields& response, MessageQueue queue) const {
+  const auto header = protocol::decodeHeader<protocol::SendMessageResponseHeaderView>(response);
+  SendResult result;
+  result.sendStatus = status;
+  result.msgId = msgId();
+  result.batchMsgIds = what_.batch_msg_ids;
+  if (header) {
+    result.offsetMsgId = header->msgId;
+    result.regionId = header->msgRegion;
+    result.queueOffset = header->queueOffset;
+  }
+  result.brokersTried.reserve(earlier_.size() + 1);
+  for (const auto& broker : earlier_) result.brokersTried.push_back(broker->name());
+  result.brokersTried.push_back(queue.brokerName());
+  if (header && header->queueId != queue.queueId()) {
+    queue = MessageQueue(queue.topic(), queue.brokerName(), header->queueId);
+  }
+  result.messageQueue = std::move(queue);
+  return result;
+}
+
+std::string SendOperation::msgId() const {
+  if (what_.batch_msg_ids.empty()) {
+    return what_.properties.empty() ? std::string(kept_id_.data(), what_.id.size)
+                                    : what_.properties.substr(what_.id.at, what_.id.size);
+  }
+  std::string joined;
+  for (const std::string& id : what_.batch_msg_ids) joined.append(joined.empty() ? "" : ",").append(id);
+  return joined;
+}
+
+Result<SendResult> SendOperation::take() noexcept {
+  Result<SendResult> result = makeResult(status_, response_, *std::move(stored_in_));
+  delete this;
+  return result;
+}
+
+void SendOperation::drop() noexcept {
+  delete this;
 }
 
 void SendOperation::complete(Result<SendResult> result) noexcept {
-  const base::Ref<ProducerCore> core = core_;
+  const base::Ref<ProducerCore> core = std::move(core_);
   const FlowGate::Place place = place_;
   base::Completion<SendResult> done = std::move(done_);
   delete this;

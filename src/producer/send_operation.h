@@ -1,10 +1,12 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/block_pool.h"
 #include "base/completion.h"
 #include "mqclient/default_mq_producer.h"
 #include "producer/producer_core.h"
@@ -14,16 +16,21 @@ namespace mqclient::producer {
 
 /// One send from acceptance to its result: chooses queues, makes tries, decides about the next one. One heap object.
 ///
-/// Life     made accepted (its place in the gate is taken), deletes itself after completing. Exactly one of begin() and
-///          fail() is called; each try ends in onResult().
+/// Life     made accepted (its place in the gate is taken). Exactly one of begin() and fail() is called; each try ends
+/// in
+///          onResult(). After failing it deletes itself; after success it keeps the response until somebody takes the
+///          result, and nothing that others share: neither producer nor route nor body.
 /// Threads  one step at a time: a step begins where the last one ended.
-class SendOperation final : public base::Receiver<protocol::RemotingCommand> {
+class SendOperation final : public base::Receiver<protocol::RemotingCommand>,
+                            public base::Deferred<SendResult>,
+                            public base::Pooled {
  public:
   struct What {
     RequestCode code;
     base::Slice body;
     std::string properties;  ///< complete, UNIQ_KEY included
-    std::string msg_id;      ///< of a batch: joined
+    std::int64_t wall_ms;    ///< when it was accepted: the first try's bornTimestamp
+    SentId id{};             ///< of a single message
     std::vector<std::string> batch_msg_ids{};
   };
   SendOperation(base::Ref<ProducerCore> core, base::Ref<PublishTopic> topic, What what, const FlowGate::Place& place,
@@ -45,11 +52,16 @@ class SendOperation final : public base::Receiver<protocol::RemotingCommand> {
   void tryAgain(const Error& why, base::SteadyTime now) noexcept;
   bool mayRetry(const Error& error, base::SteadyTime now) const noexcept;
   Error summary(const Error& last, base::SteadyTime now) const;
-  void stored(SendStatus status, const protocol::RemotingCommand& response, base::SteadyTime now) noexcept;
+  void stored(SendStatus status, protocol::RemotingCommand&& response, base::SteadyTime now) noexcept;
+  SendResult makeResult(SendStatus status, const protocol::ExtFields& response, MessageQueue queue) const;
   void complete(Result<SendResult> result) noexcept;
+  /// Of a batch: joined.
+  std::string msgId() const;
+  Result<SendResult> take() noexcept override;
+  void drop() noexcept override;
 
-  const base::Ref<ProducerCore> core_;
-  const base::Ref<PublishTopic> topic_;
+  base::Ref<ProducerCore> core_;
+  base::Ref<PublishTopic> topic_;
   What what_;
   const FlowGate::Place place_;
   const SendBudget budget_;
@@ -65,6 +77,10 @@ class SendOperation final : public base::Receiver<protocol::RemotingCommand> {
   std::vector<base::Ref<route::BrokerState>> earlier_;  // brokers of the tries before
   std::string complaints_;
   std::optional<SendResult> not_durable_;  // stored, but the status was worth another try
+  SendStatus status_{};                    // stored: what is kept for the result
+  protocol::ExtFields response_;
+  std::optional<MessageQueue> stored_in_;
+  std::array<char, protocol::UniqIdGenerator::kSizeMax> kept_id_;  // if it fits; then what_.properties are gone
 };
 
 }  // namespace mqclient::producer

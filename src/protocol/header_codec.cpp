@@ -25,7 +25,7 @@ void putPrefix(char* frame, SerializeType type, std::size_t header_size, std::si
 }
 
 template <class N>
-bool parseNumber(std::string_view text, N& to) noexcept {
+bool parseAnyNumber(std::string_view text, N& to) noexcept {
   if (!text.empty() && text.front() == '+') text.remove_prefix(1);
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to);
   return error == std::errc() && end == text.data() + text.size();
@@ -128,11 +128,11 @@ base::Chain JsonHeaderWriter::finish(base::Chain body) && {
   return out;
 }
 
-bool parseValue(std::string_view text, std::int32_t& to) noexcept {
-  return parseNumber(text, to);
+bool parseNumber(std::string_view text, std::int32_t& to) noexcept {
+  return parseAnyNumber(text, to);
 }
-bool parseValue(std::string_view text, std::int64_t& to) noexcept {
-  return parseNumber(text, to);
+bool parseNumber(std::string_view text, std::int64_t& to) noexcept {
+  return parseAnyNumber(text, to);
 }
 
 bool parseValue(std::string_view text, bool& to) noexcept {

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -216,8 +217,21 @@ base::Chain encodeFrame(const FixedPart& fixed, const Header& header, base::Chai
 
 /// Text to value. False: the text is not of that type. An empty text for a number means "not there", as Java's null
 /// does.
-bool parseValue(std::string_view text, std::int32_t& to) noexcept;
-bool parseValue(std::string_view text, std::int64_t& to) noexcept;
+bool parseNumber(std::string_view text, std::int32_t& to) noexcept;
+bool parseNumber(std::string_view text, std::int64_t& to) noexcept;
+/// Most numbers are short and have no sign: not worth a call.
+template <class N>
+requires(std::is_same_v<N, std::int32_t> || std::is_same_v<N, std::int64_t>) bool parseValue(std::string_view text,
+                                                                                             N& to) noexcept {
+  if (text.empty() || text.size() > std::numeric_limits<N>::digits10) return parseNumber(text, to);
+  N value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return parseNumber(text, to);
+    value = static_cast<N>(value * 10 + (c - '0'));
+  }
+  to = value;
+  return true;
+}
 inline bool parseValue(std::string_view text, std::string_view& to) noexcept {
   to = text;
   return true;
@@ -287,6 +301,43 @@ inline constexpr auto kFieldRows = makeRows<Header>(std::make_index_sequence<kFi
 
 /// Rows a header may have: what is seen is kept in one word.
 inline constexpr std::size_t kFieldRowsMax = 64;
+
+/// Fills the members while the entries come in the order of the list, of which any may be left out, and answers which
+/// did. False: there was something else, or a value is not of its type: fillHeader() can tell.
+template <class Header>
+bool fillInOrder(const ExtFields& ext, Header& header, std::uint64_t& seen) {
+  const std::string_view block = ext.block();
+  const char* at = block.data();
+  const char* const end = at + block.size();
+  const auto take = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
+    constexpr auto field = std::get<I>(Header::fields());
+    if (at == end) return true;
+    const ExtFields::Entry e = *ExtFields::Iterator(at);
+    if (e.key.size() != field.name.size() || std::memcmp(e.key.data(), field.name.data(), field.name.size()) != 0) {
+      return true;
+    }
+    at = e.value.data() + e.value.size();
+    using T = std::remove_cvref_t<decltype(header.*field.member)>;
+    if (isNumber<T>() && e.value.empty()) return true;  // Java's null
+    seen |= std::uint64_t{1} << I;
+    return parseValue(e.value, header.*field.member);
+  };
+  const bool read = [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return (take(std::integral_constant<std::size_t, I>{}) && ...);
+  }
+  (std::make_index_sequence<kFieldCount<Header>>{});
+  return read && at == end;
+}
+
+/// The rows that must be there, a bit each.
+template <class Header>
+constexpr std::uint64_t requiredFields() {
+  std::uint64_t mask = 0;
+  for (std::size_t i = 0; i < kFieldRows<Header>.size(); ++i) {
+    if (kFieldRows<Header>[i].required) mask |= std::uint64_t{1} << i;
+  }
+  return mask;
+}
 
 std::optional<Error> fillHeader(std::string_view header_name, std::span<const FieldRow> rows, const ExtFields& ext,
                                 void* header);

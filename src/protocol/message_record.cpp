@@ -23,6 +23,8 @@ using base::putBe64;
 
 constexpr std::size_t kV1TopicMax = 127;
 constexpr std::size_t kHeadSize = 8;  // totalSize and magic
+constexpr std::size_t kPropertiesLength = 2;
+constexpr std::size_t kHeadSizeV4 = kRecordOverhead - 1 - kPropertiesLength;  // up to the body, two IPv4 hosts
 
 Error corrupt(std::string what) {
   return Error(ErrorCode::kCorrupt, "message record: " + std::move(what));
@@ -61,17 +63,23 @@ std::size_t storeTimestampAt(const std::byte* record) noexcept {
 }  // namespace
 
 std::size_t recordSize(const RecordFields& f) noexcept {
-  return kRecordOverhead + (f.bornHost.size() - RecordHost::kV4Size) + (f.storeHost.size() - RecordHost::kV4Size) +
-         (isV2(f) ? 1 : 0) + f.body.size() + f.topic.size() + f.properties.size();
+  return recordHeadSize(f) + f.body.size() + recordTailSize(f, f.properties.size());
 }
 
-void encodeRecord(std::byte* to, const RecordFields& f) noexcept {
-  assert(f.topic.size() <= kMaxPropertiesSize && f.properties.size() <= kMaxPropertiesSize);
+std::size_t recordHeadSize(const RecordFields& f) noexcept {
+  return kHeadSizeV4 + (f.bornHost.size() - RecordHost::kV4Size) + (f.storeHost.size() - RecordHost::kV4Size);
+}
+
+std::size_t recordTailSize(const RecordFields& f, std::size_t properties_size) noexcept {
+  return (isV2(f) ? 2 : 1) + f.topic.size() + kPropertiesLength + properties_size;
+}
+
+void encodeRecordHead(std::byte* to, const RecordFields& f, std::size_t properties_size) noexcept {
   std::int32_t sys_flag = f.sysFlag & ~(kBornHostV6Flag | kStoreHostV6Flag);
   if (f.bornHost.v6) sys_flag |= kBornHostV6Flag;
   if (f.storeHost.v6) sys_flag |= kStoreHostV6Flag;
-  [[maybe_unused]] const std::byte* const start = to;
-  putBe32(to, static_cast<std::uint32_t>(recordSize(f)));
+  const std::size_t size = recordHeadSize(f) + f.body.size() + recordTailSize(f, properties_size);
+  putBe32(to, static_cast<std::uint32_t>(size));
   putBe32(to + record_offset::kMagic, isV2(f) ? kMessageMagicV2 : kMessageMagicV1);
   putBe32(to + record_offset::kBodyCrc, f.bodyCRC);
   putBe32(to + record_offset::kQueueId, static_cast<std::uint32_t>(f.queueId));
@@ -86,9 +94,10 @@ void encodeRecord(std::byte* to, const RecordFields& f) noexcept {
   putBe32(to, static_cast<std::uint32_t>(f.reconsumeTimes));
   putBe64(to + 4, static_cast<std::uint64_t>(f.preparedTransactionOffset));
   putBe32(to + 12, static_cast<std::uint32_t>(f.body.size()));
-  to += 16;
-  if (!f.body.empty()) std::memcpy(to, f.body.data(), f.body.size());
-  to += f.body.size();
+}
+
+std::byte* encodeRecordTail(std::byte* to, const RecordFields& f, std::size_t properties_size) noexcept {
+  assert(f.topic.size() <= kMaxPropertiesSize && properties_size <= kMaxPropertiesSize);
   if (isV2(f)) {
     putBe16(to, static_cast<std::uint16_t>(f.topic.size()));
     to += 2;
@@ -97,8 +106,16 @@ void encodeRecord(std::byte* to, const RecordFields& f) noexcept {
   }
   if (!f.topic.empty()) std::memcpy(to, f.topic.data(), f.topic.size());
   to += f.topic.size();
-  putBe16(to, static_cast<std::uint16_t>(f.properties.size()));
-  to += 2;
+  putBe16(to, static_cast<std::uint16_t>(properties_size));
+  return to + kPropertiesLength;
+}
+
+void encodeRecord(std::byte* to, const RecordFields& f) noexcept {
+  [[maybe_unused]] const std::byte* const start = to;
+  encodeRecordHead(to, f, f.properties.size());
+  to += recordHeadSize(f);
+  if (!f.body.empty()) std::memcpy(to, f.body.data(), f.body.size());
+  to = encodeRecordTail(to + f.body.size(), f, f.properties.size());
   if (!f.properties.empty()) std::memcpy(to, f.properties.data(), f.properties.size());
   assert(static_cast<std::size_t>(to + f.properties.size() - start) == recordSize(f));
 }

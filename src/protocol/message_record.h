@@ -84,6 +84,14 @@ struct RecordFields {
 /// Bytes encodeRecord writes.
 std::size_t recordSize(const RecordFields& fields) noexcept;
 
+/// A record in its parts, for who has the body elsewhere: encodeRecordHead writes everything before the body
+/// (recordHeadSize bytes), encodeRecordTail topic and the properties' length behind the body and answers where the
+/// `properties_size` bytes of the properties belong. `fields.properties` is not looked at.
+std::size_t recordHeadSize(const RecordFields& fields) noexcept;
+std::size_t recordTailSize(const RecordFields& fields, std::size_t properties_size) noexcept;
+void encodeRecordHead(std::byte* to, const RecordFields& fields, std::size_t properties_size) noexcept;
+std::byte* encodeRecordTail(std::byte* to, const RecordFields& fields, std::size_t properties_size) noexcept;
+
 /// Writes the record to `to`, which has recordSize(fields) bytes. A topic of more than 127 bytes makes it v2. The topic
 /// has at most 32,767 bytes, the properties too: the caller has checked.
 void encodeRecord(std::byte* to, const RecordFields& fields) noexcept;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kLengthField = 4;
 constexpr std::size_t kBinaryHeaderMin = 21;
+constexpr std::size_t kNegativeKey = 0x8000;
 constexpr const char* kBadKey = "a key's length is negative or leaves the ext fields";
 constexpr const char* kBadValue = "a value's length is negative or leaves the ext fields";
 constexpr std::size_t kLogFieldMax = 48;
@@ -53,10 +54,10 @@ class Cursor {
 };
 
 /// `header` lies in `source`, which keeps it alive.
-std::optional<Error> decodeBinaryHeader(const base::Slice& source, std::string_view header, const FrameLimits& limits,
+std::optional<Error> decodeBinaryHeader(base::Slice source, std::string_view header, const FrameLimits& limits,
                                         RemotingCommand& to) {
-  const auto share = [&](std::string_view part) {
-    return source.sub(static_cast<std::size_t>(part.data() - source.text().data()), part.size());
+  const auto place = [&](std::string_view part) {
+    return static_cast<std::size_t>(part.data() - source.text().data());
   };
   if (header.size() < kBinaryHeaderMin) {
     return corrupt("a binary header of " + std::to_string(header.size()) + " bytes; the shortest has 21");
@@ -72,7 +73,7 @@ std::optional<Error> decodeBinaryHeader(const base::Slice& source, std::string_v
   to.flag = static_cast<std::int32_t>(base::getBe32(fixed + 9));
   const auto remark = at.text32();
   if (!remark) return corrupt("the remark's length is negative or leaves the header");
-  if (!remark->empty()) to.setRemark(share(*remark));
+  if (!remark->empty()) to.setRemark(source.sub(place(*remark), remark->size()));
   const auto ext = at.text32();
   if (!ext) return corrupt("the length of the ext fields is negative or leaves the header");
   if (at.left() != 0) return corrupt(std::to_string(at.left()) + " bytes of the header follow its ext fields");
@@ -80,43 +81,36 @@ std::optional<Error> decodeBinaryHeader(const base::Slice& source, std::string_v
 
   const std::size_t value_limit = to.isResponse() ? limits.headerBytes : limits.fieldValueBytes;
   std::size_t count = 0;
+  std::size_t longest = 0;
   const char* field = ext->data();
-  const char* const end = field + ext->size();
-  for (; field != end; ++count) {
+  for (std::size_t left = ext->size(); left != 0; ++count) {
     if (count == limits.headerFields) return corrupt(tooMany("a number of fields", count + 1, limits.headerFields));
-    // Lengths are compared with what is left, never added to a pointer before that.
-    auto left = static_cast<std::size_t>(end - field);
-    if (left < ExtFields::kKeyLength) return corrupt(kBadKey);
-    const auto key = static_cast<std::int16_t>(base::getBe16(field));
-    left -= ExtFields::kKeyLength;
-    if (key < 0 || static_cast<std::size_t>(key) > left) return corrupt(kBadKey);
-    left -= static_cast<std::size_t>(key);
-    if (left < ExtFields::kValueLength) return corrupt(kBadValue);
-    const char* const value_at = field + ExtFields::kKeyLength + key;
-    const auto value = static_cast<std::int32_t>(base::getBe32(value_at));
-    left -= ExtFields::kValueLength;
-    if (value < 0 || static_cast<std::size_t>(value) > left) return corrupt(kBadValue);
-    if (static_cast<std::size_t>(value) > value_limit) {
-      return corrupt(tooMany("a value length", static_cast<std::size_t>(value), value_limit));
-    }
-    field = value_at + ExtFields::kValueLength + value;
+    // Lengths are compared with what is left, never added to a pointer before that. Read as unsigned numbers, negative
+    // ones are larger than any header.
+    constexpr std::size_t kLengths = ExtFields::kKeyLength + ExtFields::kValueLength;
+    const std::size_t key = left < ExtFields::kKeyLength ? kNegativeKey : base::getBe16(field);
+    if (key >= kNegativeKey || key > left - ExtFields::kKeyLength) return corrupt(kBadKey);
+    if (left < kLengths + key) return corrupt(kBadValue);
+    const std::size_t value = base::getBe32(field + ExtFields::kKeyLength + key);
+    if (value > left - kLengths - key) return corrupt(kBadValue);
+    longest = std::max(longest, value);
+    field += kLengths + key + value;
+    left -= kLengths + key + value;
   }
-  to.ext = ExtFields(share(*ext), count);
+  if (longest > value_limit) return corrupt(tooMany("a value length", longest, value_limit));
+  const std::size_t ext_at = place(*ext);
+  to.ext = ExtFields(std::move(source).sub(ext_at, ext->size()), count);
   return std::nullopt;
 }
 
-/// The bytes of `frame` from `from` on, shared.
-base::Chain tail(const base::Chain& frame, std::size_t from) {
-  base::Chain out;
-  for (std::size_t i = 0; i < frame.count(); ++i) {
-    const base::Slice& s = frame[i];
-    if (from >= s.size()) {
-      from -= s.size();
-      continue;
-    }
-    out.append(from == 0 ? s : s.sub(from, s.size() - from));
-    from = 0;
-  }
+/// The bytes of `frame` from `from` on.
+base::Chain tail(base::Chain&& frame, std::size_t from) {
+  while (!frame.empty() && from >= frame[0].size()) from -= frame.takeFront().size();
+  if (from == 0 || frame.empty()) return std::move(frame);
+  base::Slice first = frame.takeFront();
+  const std::size_t rest = first.size() - from;
+  base::Chain out(std::move(first).sub(from, rest));
+  out.append(std::move(frame));
   return out;
 }
 
@@ -133,7 +127,7 @@ base::Slice gatherFront(const base::Chain& frame, std::size_t size) {
 }
 
 /// Fills `command` in place: it is a large value to move about on the hot path.
-std::optional<Error> decodeInto(RemotingCommand& command, const base::Chain& frame, const FrameLimits& limits) {
+std::optional<Error> decodeInto(RemotingCommand& command, base::Chain&& frame, const FrameLimits& limits) {
   if (frame.size() < kFramePrefix) {
     return corrupt("a frame of " + std::to_string(frame.size()) + " bytes; the shortest has 8");
   }
@@ -173,18 +167,27 @@ std::optional<Error> decodeInto(RemotingCommand& command, const base::Chain& fra
   const std::size_t body_at = kFramePrefix + header_size;
   need(body_at);
   const std::string_view header = head->text().substr(kFramePrefix, header_size);
-  auto error = command.serializeType == SerializeType::ROCKETMQ ? decodeBinaryHeader(*head, header, limits, command)
-                                                                : decodeJsonHeader(header, limits, command);
-  if (error) return error;
-  command.body = tail(frame, body_at);
+  if (command.serializeType == SerializeType::JSON) {
+    if (auto error = decodeJsonHeader(header, limits, command)) return error;
+    command.body = tail(std::move(frame), body_at);
+    return std::nullopt;
+  }
+  const bool header_alone = head == &frame[0] && head->size() == body_at;
+  if (header_alone) {  // as frames are made here: the fields take its share over
+    base::Slice own = frame.takeFront();
+    command.body = std::move(frame);
+    return decodeBinaryHeader(std::move(own), header, limits, command);
+  }
+  if (auto error = decodeBinaryHeader(*head, header, limits, command)) return error;
+  command.body = tail(std::move(frame), body_at);
   return std::nullopt;
 }
 
 }  // namespace
 
-Result<RemotingCommand> decodeFrame(base::Chain frame, const FrameLimits& limits) {
+Result<RemotingCommand> decodeFrame(base::Chain&& frame, const FrameLimits& limits) {
   Result<RemotingCommand> out{RemotingCommand()};
-  if (auto error = decodeInto(*out, frame, limits)) out = Result<RemotingCommand>(*std::move(error));
+  if (auto error = decodeInto(*out, std::move(frame), limits)) out = Result<RemotingCommand>(*std::move(error));
   return out;
 }
 

@@ -59,7 +59,10 @@ class RemotingCommand {
 ///
 /// Errors   kCorrupt, with what was found and where: a length that is negative, below 4, over the limit or not that of
 ///          the frame; a header longer than the frame; a type byte other than 0 and 1; any header that cannot be read.
-Result<RemotingCommand> decodeFrame(base::Chain frame, const FrameLimits& limits = {});
+Result<RemotingCommand> decodeFrame(base::Chain&& frame, const FrameLimits& limits = {});
+inline Result<RemotingCommand> decodeFrame(const base::Chain& frame, const FrameLimits& limits = {}) {
+  return decodeFrame(base::Chain(frame), limits);
+}
 
 /// A frame from a command as it stands. Goes as JSON when its code or version does not fit the binary header.
 base::Chain encode(const RemotingCommand& command);
@@ -117,6 +120,9 @@ template <class Header>
 Result<Header> decodeHeader(const ExtFields& ext) {
   Result<Header> out{Header{}};
   if constexpr (detail::kFieldCount < Header >> 0) {
+    std::uint64_t seen = 0;
+    constexpr std::uint64_t required = detail::requiredFields<Header>();
+    if (detail::fillInOrder(ext, *out, seen) && (seen & required) == required) return out;
     if (auto error = detail::fillHeader(Header::kName, detail::kFieldRows<Header>, ext, &*out)) {
       out = Result<Header>(*std::move(error));
     }

@@ -108,7 +108,7 @@ void ClientChannel::transmit(Invocation& i) {
   if (i.oneway) {
     Chain frame = std::move(i.frame);
     Completion<void> placed = letGo(i).placed;
-    quiet_since_ = strand_.engine().now();
+    quiet_since_ = strand_.engine().coarseNow();
     connection_->send(std::move(frame), ConnectionSink::kAnswerTag);
     return std::move(placed)(Result<void>());
   }
@@ -133,7 +133,7 @@ ClientChannel::Settlers ClientChannel::letGo(Invocation& i) noexcept {
   return settlers;
 }
 
-void ClientChannel::finish(Invocation& i, Result<RemotingCommand> result) noexcept {
+void ClientChannel::finish(Invocation& i, Result<RemotingCommand>&& result) noexcept {
   Settlers settlers = letGo(i);
   if (settlers.done) {
     std::move(settlers.done)(std::move(result));
@@ -340,7 +340,7 @@ void ClientChannel::end(Error why) {
 
 // ---- what comes in
 
-void ClientChannel::onFrame(Chain frame) noexcept {
+void ClientChannel::onFrame(Chain&& frame) noexcept {
   if (state_ != State::kOpen) return;
   Result<RemotingCommand> command = protocol::decodeFrame(std::move(frame));
   if (!command) {
@@ -355,14 +355,14 @@ void ClientChannel::onFrame(Chain frame) noexcept {
   auto* const i = static_cast<Invocation*>(sent_.take(command->opaque));
   if (!i) {
     shared_->counters.unknown_answers.fetch_add(1, std::memory_order_relaxed);
-    if (sent_.empty()) quiet_since_ = strand_.engine().now();
+    if (sent_.empty()) quiet_since_ = strand_.engine().coarseNow();
     return;
   }
-  if (sent_.empty()) quiet_since_ = strand_.engine().now();  // while something is pending nobody asks
+  if (sent_.empty()) quiet_since_ = strand_.engine().coarseNow();  // while something is pending nobody asks
   finish(*i, std::move(command));
 }
 
-void ClientChannel::serve(RemotingCommand request) {
+void ClientChannel::serve(RemotingCommand&& request) {
   if (!sink_) {
     sink_ = base::makeRef<ConnectionSink>(shared_->engine, connection_, shared_, shared_->counters.responders_dropped);
     peer_ = base::makeRef<ConnectionPeer>(connection_, sink_, connections_made_);

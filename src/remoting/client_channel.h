@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/block_pool.h"
 #include "base/timer.h"
 #include "remoting/connection_peer.h"
 #include "remoting/pending_requests.h"
@@ -32,7 +33,7 @@ struct ClientShared : base::Object {
 class ClientChannel;
 
 /// One invocation: task of the channel's strand, entry of its tables, owner of frame and completion.
-struct Invocation final : base::Task, PendingRequest {
+struct Invocation final : base::Task, PendingRequest, base::Pooled {
   Invocation(ClientChannel& c, std::int32_t number, base::Chain&& f, base::SteadyTime until,
              base::Completion<protocol::RemotingCommand>&& d) noexcept
       : PendingRequest(number, until, std::move(d)), channel(c), frame(std::move(f)) {}
@@ -74,7 +75,7 @@ class ClientChannel final : public ConnectionHandler {
     void (ClientChannel::*call)();
   };
 
-  void onFrame(base::Chain frame) noexcept override;
+  void onFrame(base::Chain&& frame) noexcept override;
   void onDropped(std::uint64_t tag, FrameFate fate) noexcept override;
   void onClosed(const Error& why) noexcept override;
   bool moreUnderWay() const noexcept override { return sent_.size() > 1; }  // the one being sent is in it
@@ -87,7 +88,7 @@ class ClientChannel final : public ConnectionHandler {
   void onConnect(Result<base::Ref<Connection>> result);
   void closeConnection(Error why);
   void noteCorrupt(const Error& why);
-  void serve(protocol::RemotingCommand request);
+  void serve(protocol::RemotingCommand&& request);
 
   void onDeadlines();
   void armDeadlines(base::SteadyTime due);
@@ -108,7 +109,7 @@ class ClientChannel final : public ConnectionHandler {
     base::Completion<void> placed;
   };
   Settlers letGo(Invocation& i) noexcept;
-  void finish(Invocation& i, Result<protocol::RemotingCommand> result) noexcept;
+  void finish(Invocation& i, Result<protocol::RemotingCommand>&& result) noexcept;
 
   const base::Ref<ClientShared> shared_;
   const std::string address_;

@@ -25,7 +25,7 @@ class ConnectionSink final : public ResponseSink {
   base::SteadyTime quietSince() const noexcept {
     return base::SteadyTime(base::Nanos(quiet_since_.load(std::memory_order_relaxed)));
   }
-  void touch() noexcept { quiet_since_.store(engine_->monotonicNanos(), std::memory_order_relaxed); }
+  void touch() noexcept { quiet_since_.store(engine_->coarseNanos(), std::memory_order_relaxed); }
 
   void respond(base::Chain frame) noexcept override { connection_->send(std::move(frame), kAnswerTag); }
   void requestEnded(bool answered_by_drop) noexcept override;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/block_pool.h"
+
 namespace mqclient::remoting {
 
 using base::Chain;
@@ -15,7 +17,7 @@ namespace {
 constexpr int kResumeFramesPerStep = 64;
 }  // namespace
 
-struct LinkEnd::FrameTask final : base::Task {
+struct LinkEnd::FrameTask final : base::Task, base::Pooled {
   FrameTask(LinkEnd& receiver, Chain&& f) noexcept : to(receiver), frame(std::move(f)) {}
   Next run() noexcept override {
     LinkEnd& end = to;
@@ -162,7 +164,7 @@ void LinkEnd::send(Chain frame, std::uint64_t tag) noexcept {
   output_->strand.post(*task);
 }
 
-void LinkEnd::forward(Chain frame) noexcept {
+void LinkEnd::forward(Chain&& frame) noexcept {
   LinkEnd& to = other();
   auto* task = new FrameTask(to, std::move(frame));
   task->alive = Ref<Object>(&link_);
@@ -179,7 +181,7 @@ void LinkEnd::reportDropped(std::uint64_t tag) noexcept {
   strand().post(*task);
 }
 
-void LinkEnd::arrived(Chain frame) noexcept {
+void LinkEnd::arrived(Chain&& frame) noexcept {
   if (serves_ && (!held_.empty() || overOutputBound())) {
     // N5: an answer is never refused, so whoever asks without taking the answers is not read until half is out.
     held_.push_back(std::move(frame));
@@ -195,7 +197,7 @@ void LinkEnd::arrived(Chain frame) noexcept {
   handOn(std::move(frame));
 }
 
-void LinkEnd::handOn(Chain frame) noexcept {
+void LinkEnd::handOn(Chain&& frame) noexcept {
   other().outputShrank(frame.size());
   if (ended_ || closed_here_.load(std::memory_order_relaxed)) return;
   handler_->onFrame(std::move(frame));

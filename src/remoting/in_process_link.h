@@ -48,11 +48,11 @@ class LinkEnd final : public Connection {
   LinkEnd& other() const noexcept;
   base::Strand& strand() const noexcept { return handler_->strand(); }
   /// Posts the frame to the other end's strand: its bytes count as output until that strand hands them on.
-  void forward(base::Chain frame) noexcept;
+  void forward(base::Chain&& frame) noexcept;
   /// Tells the handler, inside its strand, that the frame with this tag never left.
   void reportDropped(std::uint64_t tag) noexcept;
-  void arrived(base::Chain frame) noexcept;
-  void handOn(base::Chain frame) noexcept;
+  void arrived(base::Chain&& frame) noexcept;
+  void handOn(base::Chain&& frame) noexcept;
   bool overOutputBound() const noexcept;
   void outputShrank(std::size_t bytes) noexcept;
   base::Next resume() noexcept;

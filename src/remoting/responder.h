@@ -66,7 +66,9 @@ class Responder {
     }
     return *this;
   }
-  ~Responder() { drop(); }
+  ~Responder() {
+    if (sink_) drop();
+  }
 
   explicit operator bool() const noexcept { return static_cast<bool>(sink_); }
   bool oneway() const noexcept { return oneway_; }
@@ -108,7 +110,7 @@ struct Request {
 /// and posts on, and takes no longer than a step (S6).
 class RequestHandler : public base::Object {
  public:
-  virtual void handle(Request request, Responder responder) noexcept = 0;
+  virtual void handle(Request&& request, Responder&& responder) noexcept = 0;
   /// A connection to this server ended (client tables are cleaned here). Inside the connection's strand.
   virtual void onPeerClosed(Peer& peer) noexcept { (void)peer; }
 };

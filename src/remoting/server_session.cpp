@@ -81,7 +81,7 @@ void ServerSession::noteCorrupt(const Error& why) {
   }
 }
 
-void ServerSession::onFrame(Chain frame) noexcept {
+void ServerSession::onFrame(Chain&& frame) noexcept {
   if (closing_) return;
   Result<RemotingCommand> command = protocol::decodeFrame(std::move(frame));
   if (!command) {
@@ -98,7 +98,7 @@ void ServerSession::onFrame(Chain frame) noexcept {
   finish(*question, std::move(command));
 }
 
-void ServerSession::serve(RemotingCommand request) {
+void ServerSession::serve(RemotingCommand&& request) {
   shared_->counters.requests.fetch_add(1, std::memory_order_relaxed);
   if (!shared_->handler) {
     sink_->touch();
@@ -166,7 +166,7 @@ void ServerSession::ask(Question& q) {
   connection_->send(std::move(q.frame), kQuestionTag | static_cast<std::uint32_t>(q.opaque));
 }
 
-void ServerSession::finish(PendingRequest& q, Result<RemotingCommand> result) noexcept {
+void ServerSession::finish(PendingRequest& q, Result<RemotingCommand>&& result) noexcept {
   Completion<RemotingCommand> done = std::move(q.done);
   delete static_cast<Question*>(&q);
   std::move(done)(std::move(result));

@@ -53,17 +53,17 @@ class ServerSession final : public ConnectionHandler {
     void (ServerSession::*call)();
   };
 
-  void onFrame(base::Chain frame) noexcept override;
+  void onFrame(base::Chain&& frame) noexcept override;
   void onDropped(std::uint64_t tag, FrameFate fate) noexcept override;
   void onClosed(const Error& why) noexcept override;
 
-  void serve(protocol::RemotingCommand request);
+  void serve(protocol::RemotingCommand&& request);
   void closeConnection(Error why);
   void noteCorrupt(const Error& why);
   void onIdleCheck();
 
   void ask(Question& q);
-  void finish(PendingRequest& q, Result<protocol::RemotingCommand> result) noexcept;
+  void finish(PendingRequest& q, Result<protocol::RemotingCommand>&& result) noexcept;
   void armDeadlines(base::SteadyTime due);
   void onDeadlines();
 

@@ -29,7 +29,7 @@ class ConnectionHandler : public base::Object {
   /// The strand that owns this end: receiving, pending requests, closing.
   virtual base::Strand& strand() noexcept = 0;
   /// One whole frame, length field included, as the peer sent it. Not yet decoded or checked beyond its framing.
-  virtual void onFrame(base::Chain frame) noexcept = 0;
+  virtual void onFrame(base::Chain&& frame) noexcept = 0;
   /// A frame given to send() was dropped by the close of the connection. `tag` is what send() was given. May be called
   /// by send() itself where that runs inside strand(). A frame that was sent and not reported here before onClosed may
   /// have reached the peer.

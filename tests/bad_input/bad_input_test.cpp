@@ -193,7 +193,7 @@ class RawClient final : public remoting::ConnectionHandler {
  public:
   explicit RawClient(base::Engine& engine) : strand_(engine) {}
   base::Strand& strand() noexcept override { return strand_; }
-  void onFrame(base::Chain frame) noexcept override { answers.push_back(std::move(frame)); }
+  void onFrame(base::Chain&& frame) noexcept override { answers.push_back(std::move(frame)); }
   void onDropped(std::uint64_t, remoting::FrameFate) noexcept override {}
   void onClosed(const Error&) noexcept override { closed = true; }
 

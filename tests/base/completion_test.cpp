@@ -62,6 +62,70 @@ TEST(Completion, SettlesItsFuture) {
   EXPECT_EQ(*std::move(op.future).get(), 41);
 }
 
+/// Counts how it ended; lives as long as the test.
+struct Later final : Deferred<int> {
+  Result<int> take() noexcept override {
+    ++taken;
+    taken_by = std::this_thread::get_id();
+    return 7;
+  }
+  void drop() noexcept override { ++dropped; }
+  int taken = 0;
+  int dropped = 0;
+  std::thread::id taken_by;
+};
+
+TEST(Completion, ADeferredResultIsMadeByWhoTakesIt) {
+  Later later;
+  Operation<int> operation = makeOperation<int>(nullptr);
+  std::thread([&] { std::move(operation.completion)(later); }).join();
+  EXPECT_TRUE(operation.future.isReady());
+  EXPECT_EQ(later.taken, 0);
+  EXPECT_EQ(*std::move(operation.future).get(), 7);
+  EXPECT_EQ(later.taken, 1);
+  EXPECT_EQ(later.taken_by, std::this_thread::get_id());
+  EXPECT_EQ(later.dropped, 0);
+}
+
+TEST(Completion, ADeferredResultIsMadeOnTheCallbacksThread) {
+  Later later;
+  auto engine = threadedEngine();
+  Operation<int> operation = makeOperation<int>(engine->callbackTarget());
+  Count done;
+  std::thread::id called_on;
+  std::move(operation.future).then([&](const Result<int>& r) {
+    EXPECT_EQ(*r, 7);
+    called_on = std::this_thread::get_id();
+    done.add();
+  });
+  std::move(operation.completion)(later);
+  ASSERT_TRUE(done.reaches(1));
+  EXPECT_EQ(later.taken, 1);
+  EXPECT_EQ(later.taken_by, called_on);
+}
+
+TEST(Completion, ADeferredResultThatNobodyTakesIsDropped) {
+  Later later;
+  {
+    Operation<int> operation = makeOperation<int>(nullptr);
+    std::move(operation.completion)(later);
+  }
+  EXPECT_EQ(later.dropped, 1);
+  Completion<int> called = Completion<int>::of([](Result<int>&&) {});
+  std::move(called)(1);
+  std::move(called)(later);  // NOLINT(bugprone-use-after-move): too late
+  EXPECT_EQ(later.dropped, 2);
+  EXPECT_EQ(later.taken, 0);
+}
+
+TEST(Completion, AReceiverThatCannotKeepADeferredResultTakesItAtOnce) {
+  Later later;
+  int got = 0;
+  Completion<int>::of([&](Result<int>&& r) { got = *r; })(later);
+  EXPECT_EQ(got, 7);
+  EXPECT_EQ(later.taken, 1);
+}
+
 TEST(Completion, DroppedWithItsOperationWakesTheWaiter) {
   auto engine = threadedEngine();
   auto op = makeOperation<int>(engine->callbackTarget());

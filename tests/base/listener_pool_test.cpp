@@ -48,6 +48,41 @@ TEST(ListenerPool, TwentyListenersOnOneLatchAllStart) {
   EXPECT_TRUE(done.reaches(20));
 }
 
+TEST(ListenerPool, AStreamOfShortJobsRunsInOrderAndWholly) {
+  constexpr int kJobs = 100'000;
+  Count done;
+  auto engine = threadedEngine();
+  auto group = engine->makeListenerGroup("stream", 1);
+  int next = 0;
+  std::atomic<int> wrong{0};
+  for (int i = 0; i < kJobs; ++i) {
+    group->submit(Ref<Object>(), [&, i] {
+      if (next++ != i) ++wrong;
+      done.add();
+    });
+    if (i % 1'000 == 0) std::this_thread::yield();
+  }
+  EXPECT_TRUE(done.reaches(kJobs));
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(ListenerPool, AfterAStreamAJobThatBlocksHoldsNobodyElses) {
+  Latch latch;
+  Count done;
+  auto engine = threadedEngine();
+  auto group = engine->makeListenerGroup("stream", 4);
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 2'000; ++i) group->submit(Ref<Object>(), [&] { done.add(); });
+    group->setCap(1 + round % 4);  // also while a thread lingers
+  }
+  group->setCap(4);
+  for (int i = 0; i < 3; ++i) group->submit(Ref<Object>(), [&] { latch.pass(); });
+  EXPECT_TRUE(latch.arrived.reaches(3));
+  group->submit(Ref<Object>(), [&] { done.add(); });
+  EXPECT_TRUE(done.reaches(20 * 2'000 + 1));
+  latch.opened.add();
+}
+
 TEST(ListenerPool, AGroupNeverRunsMoreThanItsCap) {
   Latch latch;
   Count done;

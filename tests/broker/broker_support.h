@@ -86,7 +86,7 @@ using CallPtr = std::shared_ptr<Call>;
 class TestClient {
  public:
   struct Pushes final : remoting::RequestHandler {
-    void handle(remoting::Request request, remoting::Responder responder) noexcept override {
+    void handle(remoting::Request&& request, remoting::Responder&& responder) noexcept override {
       pushed.push_back(std::move(request.command));
       std::move(responder).discard(remoting::Discard::kOneway);
     }

@@ -195,7 +195,7 @@ TEST(HoldTest, ThreadsLoseNoArrival) {
 struct Deaf final : remoting::ConnectionHandler {
   explicit Deaf(base::Engine& engine) : strand_(engine) {}
   base::Strand& strand() noexcept override { return strand_; }
-  void onFrame(Chain) noexcept override { ++answers; }
+  void onFrame(Chain&&) noexcept override { ++answers; }
   void onDropped(std::uint64_t, remoting::FrameFate) noexcept override {}
   void onClosed(const Error&) noexcept override { connection.reset(); }
   base::Strand strand_;

@@ -23,7 +23,7 @@ struct ScriptedNameserver final : remoting::RequestHandler {
     if (server) server->close({});
     server.reset();
   }
-  void handle(remoting::Request request, remoting::Responder responder) noexcept override {
+  void handle(remoting::Request&& request, remoting::Responder&& responder) noexcept override {
     if (request.command.requestCode() == RequestCode::UNREGISTER_BROKER) {
       ++unregistered;
     } else {

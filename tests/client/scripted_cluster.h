@@ -88,7 +88,7 @@ class Server final : public remoting::RequestHandler {
     held.clear();
   }
 
-  void handle(Request request, Responder responder) noexcept override {
+  void handle(Request&& request, Responder&& responder) noexcept override {
     const RequestCode code = request.command.requestCode();
     ++counts[code];
     if (peers.empty() || peers.back()->id() != request.peer->id()) peers.push_back(request.peer);

@@ -94,7 +94,7 @@ class ScriptedBroker final : public remoting::RequestHandler {
   std::optional<protocol::HeartbeatData> last_heartbeat;
   std::vector<std::int64_t> pulled_offsets;
 
-  void handle(Request request, Responder responder) noexcept override {
+  void handle(Request&& request, Responder&& responder) noexcept override {
     const RequestCode code = request.command.requestCode();
     ++counts[code];
     const auto script = scripts.find(code);

@@ -41,7 +41,7 @@ class Target final : public RebalanceTarget {
     if (hold) {
       held.push_back(std::move(done));
     } else {
-      std::move(done)(members);
+      std::move(done)(Result<std::vector<std::string>>(members));
     }
   }
   void onAssigned(const std::string&, const std::vector<MessageQueue>& added, PreviousOwner previous) override {

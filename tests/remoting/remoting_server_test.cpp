@@ -351,7 +351,7 @@ TEST_F(RemotingServerTest, AHandlerThatOwnsItsServerIsLetGo) {
   struct Owner final : RequestHandler {
     explicit Owner(bool& g) : gone(g) {}
     ~Owner() override { gone = true; }
-    void handle(Request, Responder r) noexcept override { std::move(r).discard(Discard::kStopping); }
+    void handle(Request&&, Responder&& r) noexcept override { std::move(r).discard(Discard::kStopping); }
     Ref<RemotingServer> server;
     bool& gone;
   };

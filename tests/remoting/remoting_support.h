@@ -68,7 +68,7 @@ inline Completion<RemotingCommand> into(const OutcomePtr& outcome) {
 struct RawEnd final : ConnectionHandler {
   explicit RawEnd(base::Engine& engine) : strand_(engine) {}
   base::Strand& strand() noexcept override { return strand_; }
-  void onFrame(Chain frame) noexcept override {
+  void onFrame(Chain&& frame) noexcept override {
     frames.push_back(std::move(frame));
     if (on_frame) on_frame(frames.back());
   }
@@ -113,7 +113,7 @@ struct HoldingHandler final : RequestHandler {
     Request request;
     Responder responder;
   };
-  void handle(Request request, Responder responder) noexcept override {
+  void handle(Request&& request, Responder&& responder) noexcept override {
     ++requests;
     peer = request.peer;
     if (on) return on(std::move(request), std::move(responder));

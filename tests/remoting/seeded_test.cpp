@@ -7,7 +7,7 @@ namespace mqclient::remoting {
 namespace {
 
 struct Echo final : RequestHandler {
-  void handle(Request request, Responder responder) noexcept override {
+  void handle(Request&& request, Responder&& responder) noexcept override {
     if (request.command.isOneway()) return std::move(responder).discard(Discard::kOneway);
     std::move(responder).answer(ResponseCode::SUCCESS, {}, protocol::NoHeader{}, std::move(request.command.body));
   }

@@ -25,7 +25,7 @@ struct Tally final : base::Receiver<RemotingCommand> {
 };
 
 struct Answering final : RequestHandler {
-  void handle(Request request, Responder responder) noexcept override {
+  void handle(Request&& request, Responder&& responder) noexcept override {
     std::move(responder).answer(ResponseCode::SUCCESS, {}, protocol::NoHeader{}, std::move(request.command.body));
   }
 };

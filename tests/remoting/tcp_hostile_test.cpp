@@ -20,7 +20,9 @@ std::size_t residentBytes() {
 class HostileTest : public TcpTest {
  protected:
   struct Answering final : RequestHandler {
-    void handle(Request, Responder responder) noexcept override { std::move(responder).answer(ResponseCode::SUCCESS); }
+    void handle(Request&&, Responder&& responder) noexcept override {
+      std::move(responder).answer(ResponseCode::SUCCESS);
+    }
     void onPeerClosed(Peer&) noexcept override { closed.add(); }
     Count closed;
   };

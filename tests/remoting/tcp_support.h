@@ -147,7 +147,7 @@ class Listener4 {
 struct TcpEnd final : ConnectionHandler {
   explicit TcpEnd(base::Engine& engine) : strand_(engine) {}
   base::Strand& strand() noexcept override { return strand_; }
-  void onFrame(Chain frame) noexcept override {
+  void onFrame(Chain&& frame) noexcept override {
     if (on_frame) on_frame(*this, frame);
     const std::lock_guard lock(mutex);
     bytes += frame.size();

@@ -13,7 +13,7 @@ namespace {
 class TcpPairTest : public TcpTest {
  protected:
   struct Answering final : RequestHandler {
-    void handle(Request request, Responder responder) noexcept override {
+    void handle(Request&& request, Responder&& responder) noexcept override {
       std::move(responder).answer(ResponseCode::SUCCESS, {}, protocol::NoHeader{}, std::move(request.command.body));
       handled.add();
     }

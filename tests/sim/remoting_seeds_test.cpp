@@ -23,7 +23,7 @@ constexpr int kCallsPerClient = 40;
 constexpr base::Millis kCallDeadline{2000};
 
 struct EchoServer final : remoting::RequestHandler {
-  void handle(remoting::Request request, remoting::Responder responder) noexcept override {
+  void handle(remoting::Request&& request, remoting::Responder&& responder) noexcept override {
     ++requests;
     std::move(responder).answer(ResponseCode::SUCCESS, {}, protocol::NoHeader{}, std::move(request.command.body));
   }

@@ -130,7 +130,7 @@ TEST(CommitLogTest, ABatchLiesInOneSegment) {
     image.insert(image.end(), record.begin(), record.end());
     parts.push_back({static_cast<std::int32_t>(record.size()), 0});
   }
-  const PutResult put = under.store.put(*under.queue, image, parts, kStoreMs);
+  const PutResult put = under.store.put(*under.queue, {.head = image}, parts, kStoreMs);
   ASSERT_EQ(put.status, PutStatus::PUT_OK);
   EXPECT_EQ(put.physicalOffset, 4096);
   EXPECT_EQ(put.queueOffset, 1);

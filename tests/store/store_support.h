@@ -41,7 +41,7 @@ struct StoreUnderTest {
     const std::string properties = tag.empty() ? "" : "TAGS\x01" + std::string(tag) + "\x02";
     std::vector<std::byte> image = encoded(queue->topic(), queue->queueId(), body, properties);
     const MessageStore::Part part{static_cast<std::int32_t>(image.size()), protocol::tagsCode(tag)};
-    return store.put(*queue, image, {&part, 1}, ms);
+    return store.put(*queue, {.head = image}, {&part, 1}, ms);
   }
   GetMessageResult get(std::int64_t offset, std::int32_t count = 32, const TagFilter* filter = nullptr) const {
     return store.getMessage(queue.get(), offset, count, kAnyBytes, filter);

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <new>
+
+namespace mqclient::base {
+
+/// Memory for what every message makes and drops: operations, tasks, frames. As a rule one thread makes them and
+/// another drops them, and then the general allocator takes its slow way, under a lock, on both.
+///
+/// Shape    a stock of free blocks per thread and size class. A thread with too many gives half of them to a common
+///          stock at once, a thread without takes as many from there: one lock for kBatch blocks. What the common stock
+///          does not take goes back to the general allocator, as do larger blocks.
+/// Bounds   at most kThreadBytes a thread and class, and kCommonBytes in the common stock of all classes.
+/// Threads  any, also while they end. With MQCLIENT_BLOCK_POOL off everything goes to the general allocator, so that
+///          tools which watch it see every block.
+struct BlockPool {
+  static constexpr std::size_t kClassBytes = 64;
+  static constexpr std::size_t kLargest = 2'048;
+  static constexpr std::size_t kClasses = kLargest / kClassBytes;
+  static constexpr std::size_t kBatch = 32;
+  static constexpr std::size_t kThreadBlocks = 2 * kBatch;
+  static constexpr std::size_t kCommonBytes = std::size_t{4} << 20;
+
+  /// As operator new.
+  static void* allocate(std::size_t bytes);
+  /// `bytes` as asked for.
+  static void free(void* block, std::size_t bytes) noexcept;
+};
+
+/// Base of classes whose objects lie in the pool.
+struct Pooled {
+  static void* operator new(std::size_t bytes) { return BlockPool::allocate(bytes); }
+  static void operator delete(void* p, std::size_t bytes) noexcept { BlockPool::free(p, bytes); }
+
+ protected:
+  ~Pooled() = default;
+};
+
+template <class T>
+struct PoolAllocator {
+  using value_type = T;
+  PoolAllocator() noexcept = default;
+  template <class U>
+  PoolAllocator(const PoolAllocator<U>&) noexcept {}
+  T* allocate(std::size_t n) {
+    static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+    return static_cast<T*>(BlockPool::allocate(n * sizeof(T)));
+  }
+  void deallocate(T* p, std::size_t n) noexcept { BlockPool::free(p, n * sizeof(T)); }
+  template <class U>
+  bool operator==(const PoolAllocator<U>&) const noexcept {
+    return true;
+  }
+};
+
+}  // namespace mqclient::base
