@@ -40,7 +40,8 @@ struct BrokerOptions {
   base::Ref<remoting::Transport> transport{};
   base::Ref<base::Log> log{};  ///< null: silent
 
-  std::string address{};  ///< "ip:port" to listen on; becomes the store host of records and the registered address
+  std::string address{};    ///< "ip:port" to listen on; becomes the store host of records and the registered address
+  std::string brokerIP1{};  ///< an IP that these two carry instead of the listening one, with its port
   std::string brokerName{"broker-a"};
   std::string brokerClusterName{"DefaultCluster"};
   std::int64_t brokerId{0};
@@ -157,6 +158,10 @@ class Broker : public base::Object {
   /// Completes when every nameserver has answered the first registration, or its time for that is over. A nameserver
   /// that did not answer is tried again, and every registerNameServerPeriod.
   void whenRegistered(base::Completion<void> done);
+
+  /// Completes when `nameserver` ("": any of them) has accepted a registration, however long that takes; kClosed when
+  /// the broker stops before.
+  void whenKnownTo(std::string nameserver, base::Completion<void> done);
 
   /// Unregisters, stops accepting, drops held pulls, closes connections; completes when all have ended. Idempotent.
   void stop(base::Completion<void> done);

@@ -14,6 +14,10 @@ namespace {
 constexpr base::Millis kRegisterSlack{1'000};
 constexpr std::size_t kOffsetDigits = 16;  // of an offset message id
 
+std::string atPort(const std::string& ip, int port) {
+  return (ip.find(':') == std::string::npos ? ip : "[" + ip + "]") + ":" + std::to_string(port);
+}
+
 std::vector<std::string> complaintsAbout(const BrokerOptions& o) {
   std::vector<std::string> complaints;
   const auto want = [&complaints](bool good, std::string text) {
@@ -22,6 +26,8 @@ std::vector<std::string> complaintsAbout(const BrokerOptions& o) {
   want(static_cast<bool>(o.engine), "engine is missing");
   want(static_cast<bool>(o.transport), "transport is missing");
   want(protocol::RecordHost::parse(o.address).has_value(), "address '" + o.address + "' is not ip:port");
+  want(o.brokerIP1.empty() || protocol::RecordHost::parse(atPort(o.brokerIP1, 0)).has_value(),
+       "brokerIP1 '" + o.brokerIP1 + "' is not an IP");
   want(!protocol::complaintAboutTopic(o.brokerName), "brokerName '" + o.brokerName + "' is not a legal name");
   want(!protocol::complaintAboutTopic(o.brokerClusterName),
        "brokerClusterName '" + o.brokerClusterName + "' is not a legal name");
@@ -94,6 +100,11 @@ Result<base::Ref<BrokerCore>> BrokerCore::start(BrokerOptions options) {
                                                options.log ? options.log : base::Log::silent(), options.server);
   if (!server) return std::move(server).error();
   options.address = (*server)->address();
+  if (!options.brokerIP1.empty()) {
+    protocol::RecordHost told = *protocol::RecordHost::parse(atPort(options.brokerIP1, 0));
+    told.port = protocol::RecordHost::parse(options.address)->port;
+    options.address = told.toString();
+  }
   const protocol::RecordHost store_host = *protocol::RecordHost::parse(options.address);
   auto core = base::makeRef<BrokerCore>(std::move(options), store_host);
   const BrokerOptions& o = core->options_;
@@ -110,6 +121,12 @@ Result<base::Ref<BrokerCore>> BrokerCore::start(BrokerOptions options) {
 void BrokerCore::whenRegistered(base::Completion<void> done) {
   inTables([this, done = std::move(done)]() mutable {
     registration_->whenAnnounced(options_.registerBrokerTimeoutMills + kRegisterSlack, std::move(done));
+  });
+}
+
+void BrokerCore::whenKnownTo(std::string nameserver, base::Completion<void> done) {
+  inTables([this, nameserver = std::move(nameserver), done = std::move(done)]() mutable {
+    registration_->whenKnownTo(std::move(nameserver), std::move(done));
   });
 }
 
@@ -165,6 +182,9 @@ Result<base::Ref<Broker>> Broker::start(BrokerOptions options) {
 
 void Broker::whenRegistered(base::Completion<void> done) {
   core_->whenRegistered(std::move(done));
+}
+void Broker::whenKnownTo(std::string nameserver, base::Completion<void> done) {
+  core_->whenKnownTo(std::move(nameserver), std::move(done));
 }
 void Broker::stop(base::Completion<void> done) {
   core_->stop(std::move(done));

@@ -48,6 +48,7 @@ class BrokerCore final : public remoting::RequestHandler {
   const BrokerOptions& options() const noexcept { return options_; }
   const std::string& address() const noexcept { return server_->address(); }
   void whenRegistered(base::Completion<void> done);
+  void whenKnownTo(std::string nameserver, base::Completion<void> done);
   void stop(base::Completion<void> done);
   bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
   void updateTopic(TopicConfig config, base::Completion<void> done);

@@ -113,6 +113,7 @@ void Registration::ended(std::size_t index, Result<protocol::RemotingCommand> an
     nameserver.retry_after = std::min(nameserver.retry_after * 2, kRetryAfterMax);
   }
   settleWaiters();
+  settleKnownWaiters();
   if (registered) sendTo(index);
   armTimer();
 }
@@ -136,6 +137,30 @@ void Registration::settleWaiters() {
   std::vector<Waiter> settled(std::make_move_iterator(ready), std::make_move_iterator(waiters_.end()));
   waiters_.erase(ready, waiters_.end());
   for (Waiter& waiter : settled) std::move(waiter.done)(Result<void>());
+}
+
+void Registration::whenKnownTo(std::string nameserver, base::Completion<void> done) {
+  known_waiters_.push_back({std::move(nameserver), std::move(done)});
+  settleKnownWaiters();
+}
+
+void Registration::settleKnownWaiters() {
+  const auto known = [this](const KnownWaiter& waiter) {
+    return std::any_of(nameservers_.begin(), nameservers_.end(), [&](const Nameserver& n) {
+      return n.known && (waiter.nameserver.empty() || waiter.nameserver == n.address);
+    });
+  };
+  for (std::size_t i = 0; i < known_waiters_.size();) {
+    const bool is_known = known(known_waiters_[i]);
+    if (!is_known && !stopped_) {
+      ++i;
+      continue;
+    }
+    base::Completion<void> done = std::move(known_waiters_[i].done);
+    known_waiters_.erase(known_waiters_.begin() + static_cast<std::ptrdiff_t>(i));
+    std::move(done)(is_known ? Result<void>()
+                             : Result<void>(Error(ErrorCode::kClosed, options_.brokerName + " has stopped")));
+  }
 }
 
 void Registration::armTimer() {
@@ -166,6 +191,7 @@ void Registration::stop(base::Completion<void> done) {
   stopped_ = true;
   timer_.cancel();
   settleWaiters();
+  settleKnownWaiters();
   // Settles when the last share goes: with the last answer, or at once without nameservers.
   struct All {
     explicit All(base::Completion<void> d) : done(std::move(d)) {}

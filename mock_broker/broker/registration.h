@@ -30,6 +30,8 @@ class Registration {
   void announce(const std::string& topic);
   /// Completes when every nameserver has answered what is known now, or failed to, or when `wait` is over.
   void whenAnnounced(base::Nanos wait, base::Completion<void> done);
+  /// Completes when `nameserver` ("": any) has accepted a registration; kClosed from stop().
+  void whenKnownTo(std::string nameserver, base::Completion<void> done);
   /// Unregisters everywhere; completes when each has answered or failed to. What waited completes too.
   void stop(base::Completion<void> done);
 
@@ -57,9 +59,15 @@ class Registration {
     base::Completion<void> done;
   };
 
+  struct KnownWaiter {
+    std::string nameserver;
+    base::Completion<void> done;
+  };
+
   void sendTo(std::size_t index);
   void ended(std::size_t index, Result<protocol::RemotingCommand> answer);
   void settleWaiters();
+  void settleKnownWaiters();
   void armTimer();
   void onTimer();
   base::Chain frameFor(const Nameserver& nameserver, std::int32_t opaque) const;
@@ -72,6 +80,7 @@ class Registration {
   const base::Ref<base::Log> log_;
   std::vector<Nameserver> nameservers_;
   std::vector<Waiter> waiters_;
+  std::vector<KnownWaiter> known_waiters_;
   std::uint64_t generation_ = 1;  // rises with every change
   base::SteadyTime next_period_{};
   bool stopped_ = false;
