@@ -1,0 +1,173 @@
+#include "mock_broker/standalone/command_line.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "mock_broker/standalone/apache_keys.h"
+
+namespace mqclient::standalone {
+namespace {
+
+enum class Switch {
+  kConfig,
+  kNamesrvConfig,
+  kNamesrvAddr,
+  kListenPort,
+  kNamesrvPort,
+  kConf,
+  kLog,
+  kPrint,
+  kHelp,
+  kVersion
+};
+struct Named {
+  std::string_view name;
+  Switch what;
+  bool takes_value{true};
+};
+// Apache's mqbroker has -c --configFile, -n --namesrvAddr, -p --printConfigItem and -h.
+constexpr std::array kSwitches{
+    Named{"-c", Switch::kConfig},
+    Named{"--config", Switch::kConfig},
+    Named{"--configFile", Switch::kConfig},
+    Named{"--namesrv-config", Switch::kNamesrvConfig},
+    Named{"-n", Switch::kNamesrvAddr},
+    Named{"--namesrvAddr", Switch::kNamesrvAddr},
+    Named{"--listen-port", Switch::kListenPort},
+    Named{"--namesrv-port", Switch::kNamesrvPort},
+    Named{"--conf", Switch::kConf},
+    Named{"--log", Switch::kLog},
+    Named{"-p", Switch::kPrint, false},
+    Named{"--print-config", Switch::kPrint, false},
+    Named{"--printConfigItem", Switch::kPrint, false},
+    Named{"-h", Switch::kHelp, false},
+    Named{"--help", Switch::kHelp, false},
+    Named{"--version", Switch::kVersion, false},
+};
+
+constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLevels{
+    {{"error", LogLevel::kError}, {"warn", LogLevel::kWarn}, {"info", LogLevel::kInfo}, {"debug", LogLevel::kDebug}}};
+
+constexpr std::string_view kHelp = R"(usage: mqbroker [-c broker.conf] [switches]
+
+A RocketMQ nameserver and a broker in one program, for this machine. Clients in any language find it at the address
+that is the first line of its standard output, printed once the broker can be found there. Messages are kept in memory
+and end with it.
+
+  -c, --config FILE          broker.conf of Apache RocketMQ; keys without effect here cost a warning, unknown ones are
+                             refused. See docs/mqbroker.md
+      --conf KEY=VALUE       one line of that file, above it; may be repeated
+      --listen-port PORT     the broker's (10911); 0: any free one
+      --namesrv-port PORT    the nameserver's (9876); 0: any free one
+  -n, --namesrvAddr LIST     register with these nameservers, HOST:PORT;HOST:PORT. Without --namesrv-port a nameserver
+                             starts only where an address of this machine has none
+      --namesrv-config FILE  namesrv.conf: port and address of the nameserver
+      --log LEVEL            on standard error: error, warn (as it is), info or debug
+  -p, --print-config         the settings in effect, as a broker.conf; nothing starts
+  -h, --help                 this text
+      --version
+
+Both listen at 127.0.0.1 unless bindAddress says otherwise. SIGTERM or SIGINT ends it in order, a second one at once.
+Exit status 0: ended in order. 1: could not start or end. 2: wrong arguments or configuration.
+
+  mqbroker --listen-port 0 --namesrv-port 0      somewhere free; read the address from its first line
+  mqbroker --conf autoCreateTopicEnable=false    at 127.0.0.1:9876, topics on request only
+)";
+
+std::optional<Error> wrong(std::string what) {
+  return Error(ErrorCode::kInvalidArgument, std::move(what));
+}
+
+const Named* find(std::string_view name) {
+  const auto found = std::ranges::find(kSwitches, name, &Named::name);
+  return found == kSwitches.end() ? nullptr : &*found;
+}
+
+std::optional<Error> unknown(std::string_view argument) {
+  std::string text = "'" + std::string(argument) + "' is no switch of mqbroker";
+  if (!argument.starts_with('-')) return wrong(text + "; a configuration file goes after -c");
+  std::vector<std::string_view> names;
+  for (const Named& one : kSwitches) {
+    if (one.name.starts_with("--")) names.push_back(one.name);
+  }
+  const std::string_view nearest = nearestOf(argument, names);
+  if (!nearest.empty()) text += "; was " + std::string(nearest) + " meant?";
+  return wrong(text + " See --help");
+}
+
+std::optional<Error> apply(const Named& named, const std::string& value, CommandLine& line) {
+  const std::string place(named.name);
+  switch (named.what) {
+    case Switch::kConfig:
+      line.config_file = value;
+      break;
+    case Switch::kNamesrvConfig:
+      line.namesrv_config_file = value;
+      break;
+    case Switch::kNamesrvAddr:
+      line.broker.push_back({"namesrvAddr", value, place});
+      break;
+    case Switch::kListenPort:
+      line.broker.push_back({"listenPort", value, place});
+      break;
+    case Switch::kNamesrvPort:
+      line.namesrv.push_back({"listenPort", value, place});
+      break;
+    case Switch::kConf: {
+      const std::size_t at = value.find('=');
+      if (at == std::string::npos || at == 0) return wrong(place + " " + value + ": expected KEY=VALUE");
+      line.broker.push_back({value.substr(0, at), value.substr(at + 1), place});
+      break;
+    }
+    case Switch::kLog: {
+      const auto level = std::ranges::find(kLevels, value, [](const auto& l) { return l.first; });
+      if (level == kLevels.end()) return wrong(place + " " + value + ": expected error, warn, info or debug");
+      line.log_level = level->second;
+      break;
+    }
+    case Switch::kPrint:
+      line.action = CommandLine::Action::kPrintConfig;
+      break;
+    case Switch::kHelp:
+      line.action = CommandLine::Action::kHelp;
+      break;
+    case Switch::kVersion:
+      line.action = CommandLine::Action::kVersion;
+      break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<CommandLine> parseCommandLine(std::span<const char* const> arguments) {
+  CommandLine line;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    std::string_view argument = arguments[i];
+    std::optional<std::string> value;
+    // --switch=value
+    if (const std::size_t at = argument.find('='); argument.starts_with("--") && at != std::string_view::npos) {
+      value = argument.substr(at + 1);
+      argument = argument.substr(0, at);
+    }
+    const Named* const named = find(argument);
+    if (!named) return *unknown(argument);
+    if (!named->takes_value && value) return *wrong(std::string(argument) + " takes no value");
+    if (named->takes_value && !value) {
+      if (++i == arguments.size()) return *wrong(std::string(argument) + " needs a value. See --help");
+      value = arguments[i];
+    }
+    if (auto error = apply(*named, value.value_or(""), line)) return *error;
+    // Whatever else was said, who asks for help gets it.
+    if (line.action == CommandLine::Action::kHelp || line.action == CommandLine::Action::kVersion) return line;
+  }
+  return line;
+}
+
+std::string_view helpText() {
+  return kHelp;
+}
+
+}  // namespace mqclient::standalone
