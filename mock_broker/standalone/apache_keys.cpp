@@ -242,13 +242,16 @@ std::string_view nearestOf(std::string_view name, std::span<const std::string_vi
   if (name.size() > kLettersMax) return {};
   std::size_t best = std::max<std::size_t>(2, name.size() / kLettersPerMistake) + 1;
   std::string_view nearest;
+  std::string_view longer;  // the shortest one that begins with the name
   for (const std::string_view candidate : candidates) {
-    const std::size_t d = distance(name, candidate);
-    if (d >= best) continue;
-    best = d;
-    nearest = candidate;
+    if (const std::size_t d = distance(name, candidate); d < best) {
+      best = d;
+      nearest = candidate;
+    }
+    const bool begins = candidate.size() > name.size() && distance(name, candidate.substr(0, name.size())) == 0;
+    if (begins && (longer.empty() || candidate.size() < longer.size())) longer = candidate;
   }
-  return nearest;
+  return nearest.empty() && name.size() >= kLettersPerMistake ? longer : nearest;
 }
 
 std::vector<std::string_view> apacheKeys() {

@@ -25,9 +25,14 @@ class OwnCluster final : public Home {
 }  // namespace
 
 std::vector<HomeKind> allHomes() {
-  return {{"InProcessVirtualTime", [] { return std::unique_ptr<Home>(new OwnCluster(MockTime::kVirtual)); }},
-          {"InProcessRealTime", [] { return std::unique_ptr<Home>(new OwnCluster(MockTime::kReal)); }},
-          {"Tcp", [] { return std::unique_ptr<Home>(new OwnCluster(MockTime::kReal, MockTransport::kTcp)); }}};
+  return {
+      {"InProcessVirtualTime", [] { return std::unique_ptr<Home>(new OwnCluster(MockTime::kVirtual)); }},
+      {"InProcessRealTime", [] { return std::unique_ptr<Home>(new OwnCluster(MockTime::kReal)); }},
+      {"Tcp", [] { return std::unique_ptr<Home>(new OwnCluster(MockTime::kReal, MockTransport::kTcp)); }},
+#ifdef MQBROKER
+      {"Mqbroker", makeMqbrokerHome},
+#endif
+  };
 }
 
 }  // namespace mqclient::scenarios

@@ -30,6 +30,8 @@ inline void PrintTo(const HomeKind& kind, std::ostream* out) {
   *out << kind.name;
 }
 std::vector<HomeKind> allHomes();
+/// Two mqbroker processes, the second registered with the first: mqbroker_home.cpp.
+std::unique_ptr<Home> makeMqbrokerHome();
 inline std::string nameOf(const HomeKind& kind) {
   return kind.name;
 }
