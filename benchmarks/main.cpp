@@ -20,7 +20,7 @@ constexpr const char* kUsage =
 
 std::vector<mqbench::Measurement> all() {
   std::vector<mqbench::Measurement> rows = mqbench::pathMeasurements();
-  for (auto more : {mqbench::processMeasurements(), mqbench::codecMeasurements()}) {
+  for (auto more : {mqbench::processMeasurements(), mqbench::mqbrokerMeasurements(), mqbench::codecMeasurements()}) {
     rows.insert(rows.end(), more.begin(), more.end());
   }
   return rows;

@@ -62,6 +62,7 @@ struct Measurement {
 };
 std::vector<Measurement> pathMeasurements();
 std::vector<Measurement> processMeasurements();
+std::vector<Measurement> mqbrokerMeasurements();
 std::vector<Measurement> codecMeasurements();
 
 using Clock = std::chrono::steady_clock;
