@@ -244,6 +244,43 @@ TEST_F(Topics, ANameserverThatComesLateIsFound) {
   EXPECT_EQ(nameserver->topics(0).size(), 13U);
 }
 
+TEST_F(Topics, WhoWaitsForANameserverHearsOfItsAcceptanceAndOfNothingElse) {
+  BrokerOptions options;
+  options.namesrvAddrs = {kNameserver, kOther};
+  other->refuse = true;
+  other->listen();
+  start(options);
+  std::vector<std::string> heard;
+  const auto wait = [&](const char* for_whom) {
+    broker->whenKnownTo(for_whom, Completion<void>::of([&heard, for_whom](Result<void>&& known) {
+                          heard.push_back(std::string(for_whom) + (known ? "" : ": stopped"));
+                        }));
+  };
+  wait("");
+  wait(kNameserver);
+  wait(kOther);
+  engine->advance(40s);
+  EXPECT_TRUE(heard.empty()) << "one is not there, one refuses";
+  nameserver->listen();
+  engine->advance(60s);
+  EXPECT_EQ(heard, (std::vector<std::string>{"", kNameserver}));
+  wait("");
+  EXPECT_EQ(heard.size(), 3U) << "it is known already";
+  broker->stop({});
+  EXPECT_EQ(heard.back(), std::string(kOther) + ": stopped");
+}
+
+TEST_F(Topics, TheAddressThatIsToldIsBrokerIP1WithThePortListenedAt) {
+  BrokerOptions options;
+  options.namesrvAddrs = {kNameserver};
+  options.brokerIP1 = "10.0.0.5";
+  nameserver->listen();
+  start(options);
+  ASSERT_FALSE(nameserver->headers.empty());
+  EXPECT_EQ(nameserver->headers[0].brokerAddr, "10.0.0.5:10911");
+  EXPECT_EQ(broker->address(), kBrokerAddress) << "where it listens";
+}
+
 TEST_F(Topics, ASilentNameserverDelaysNobodyForLong) {
   nameserver->silent = true;
   nameserver->listen();

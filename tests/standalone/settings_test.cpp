@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <sstream>
 
 #include "mock_broker/standalone/apache_keys.h"
 
@@ -176,6 +178,26 @@ TEST(Settings, EveryKeyOfApachesIsTakenOrCostsAWarning) {
 TEST(Settings, NoKeyIsAsNearToAnotherAsToItself) {
   const auto keys = apacheKeys();
   for (const std::string_view key : keys) EXPECT_EQ(nearestOf(key, keys), key);
+}
+
+TEST(Settings, TheDocumentedTableIsWhole) {
+  std::ifstream file(MQCLIENT_SOURCE_DIR "/docs/mqbroker.md");
+  std::vector<std::string> rows;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("| `")) rows.push_back(line);
+  }
+  Settings all;
+  all.brokerIP1 = "bindAddress";  // their defaults in words
+  all.namesrvAddr = "none";
+  std::istringstream keys(printed(all));
+  for (std::string line; std::getline(keys, line);) {
+    const std::string key = line.substr(0, line.find('='));
+    const std::string value = line.substr(line.find('=') + 1);
+    const bool stands = std::ranges::any_of(rows, [&](const std::string& row) {
+      return row.find("`" + key + "`") != std::string::npos && row.find(value) != std::string::npos;
+    });
+    EXPECT_TRUE(stands) << key << " with its default " << value;
+  }
 }
 
 TEST(Settings, AMastersIdIsZero) {
