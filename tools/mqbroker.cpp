@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <span>
 #include <string>
 
@@ -19,6 +18,7 @@
 #include "mock_broker/standalone/server.h"
 #include "mock_broker/standalone/settings.h"
 #include "mqclient/version.h"
+#include "remoting/tcp_socket.h"
 
 namespace {
 
@@ -49,7 +49,7 @@ void logLine(LogLevel level, std::string_view component, std::string_view line) 
 
 Result<std::string> readFile(const std::string& path) {
   const auto failed = [&path](const char* what) {
-    return Error(ErrorCode::kInvalidArgument, path + ": " + what + ": " + std::strerror(errno));
+    return Error(ErrorCode::kInvalidArgument, path + ": " + what + ": " + remoting::systemText(errno));
   };
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return failed("cannot be opened");
