@@ -14,6 +14,8 @@
 #include <string>
 
 #include "base/completion.h"
+#include "base/engine.h"
+#include "base/wait.h"
 #include "mock_broker/standalone/command_line.h"
 #include "mock_broker/standalone/server.h"
 #include "mock_broker/standalone/settings.h"
@@ -28,6 +30,8 @@ constexpr int kExitFailed = 1;
 constexpr int kExitWrong = 2;
 /// From the first SIGTERM: then the process ends whatever still runs.
 constexpr unsigned kSecondsToEnd = 10;
+constexpr base::Millis kPatience{2'000};
+constexpr base::Millis kLookEvery{1};
 constexpr std::size_t kConfigBytesMax = 1 << 20;
 
 void say(const char* kind, const std::string& text) {
@@ -112,20 +116,23 @@ void tellAboutStart(const standalone::Settings& settings, const standalone::Serv
               (foreign.empty() ? "" : " and registers with " + foreign));
 }
 
-int run(const standalone::CommandLine& line, const standalone::Settings& settings) {
-  auto engine = base::makeThreadedEngine({});
-  if (!engine) {
-    say("", engine.error().message());
-    return kExitFailed;
-  }
-  auto started = standalone::Server::start(settings, *engine, base::Log::make(**engine, line.log_level, logLine));
+/// Connections hold the runtime for a moment after they have ended; whose reference is the last one joins its threads.
+void endRuntime(base::Ref<base::Engine> engine) {
+  const auto never = base::makeRef<base::WaitSlot>();
+  const base::SteadyTime deadline = engine->now() + kPatience;
+  while (!engine->isLastReference() && engine->now() < deadline) engine->waitFor(*never, engine->now() + kLookEvery);
+}
+
+int serve(const base::Ref<base::Engine>& engine, const standalone::CommandLine& line,
+          const standalone::Settings& settings) {
+  auto started = standalone::Server::start(settings, engine, base::Log::make(*engine, line.log_level, logLine));
   if (!started) {
     say("", started.error().message());
     return kExitFailed;
   }
   standalone::Server& server = **started;
   tellAboutStart(settings, server);
-  auto ready = base::makeOperation<void>((*engine)->callbackTarget());
+  auto ready = base::makeOperation<void>(engine->callbackTarget());
   server.whenReady(std::move(ready.completion));
   std::move(ready.future).then([address = server.namesrvAddr()](Result<void> known) {
     if (!known) return;  // ended before
@@ -139,11 +146,22 @@ int run(const standalone::CommandLine& line, const standalone::Settings& setting
   // From here on the system does it: a second signal ends the process, and so does the clock.
   pthread_sigmask(SIG_UNBLOCK, &ending, nullptr);
   alarm(kSecondsToEnd);
-  auto stopped = base::makeOperation<void>((*engine)->callbackTarget());
+  auto stopped = base::makeOperation<void>(engine->callbackTarget());
   server.stop(std::move(stopped.completion));
   const auto answer = std::move(stopped.future).get();
   if (!answer) say("", answer.error().message());
   return answer ? 0 : kExitFailed;
+}
+
+int run(const standalone::CommandLine& line, const standalone::Settings& settings) {
+  auto engine = base::makeThreadedEngine({});
+  if (!engine) {
+    say("", engine.error().message());
+    return kExitFailed;
+  }
+  const int status = serve(*engine, line, settings);
+  endRuntime(std::move(*engine));
+  return status;
 }
 
 }  // namespace

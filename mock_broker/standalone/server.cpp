@@ -79,6 +79,11 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, base::Ref<base:
   return server;
 }
 
+Server::~Server() {
+  if (broker_) broker_->stop({});
+  for (const auto& nameserver : nameservers_) nameserver->close({});
+}
+
 Result<Server::Place> Server::startNameserver(const Settings& settings, const std::string& address) {
   nameserver::NameserverOptions options;
   options.address = address;

@@ -22,6 +22,11 @@ namespace mqclient::standalone {
 /// Threads      any that may wait.
 class Server {
  public:
+  /// Begins what stop() does, unless that was called.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
   /// Listens; does not wait for nameservers. kUnreachable says which address is taken and how to choose another.
   static Result<std::unique_ptr<Server>> start(Settings settings, base::Ref<base::Engine> engine,
                                                base::Ref<base::Log> log);

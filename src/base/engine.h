@@ -132,6 +132,9 @@ class Engine : public Object {
   /// Next request number: all clients of an engine share it, as in RocketMQ; wraps.
   virtual std::int32_t nextOpaque() noexcept = 0;
 
+  /// Nobody but the caller refers to this engine: dropped now, on a thread of its own, it ends there and then.
+  bool isLastReference() const noexcept { return shares() == 1; }
+
   /// True on an engine whose time moves only by hand or by the simulation.
   virtual bool isVirtualTime() const noexcept { return false; }
 
