@@ -8,15 +8,15 @@ a context manager, and Unavailable, raised when Java, Maven or the jars cannot b
 """
 import argparse
 import ctypes
-import json
 import os
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
+
+import remoting
 
 SECONDS_FETCH = 600
 SECONDS_START = 90
@@ -108,25 +108,6 @@ def free_ports(*distances):
     raise Unavailable("no free ports")
 
 
-def ask(port, code, fields, seconds=2.0):
-    """One request of the remoting protocol with a JSON header: the answer's code, or None if nobody answers."""
-    header = json.dumps({"code": code, "language": "OTHER", "version": 0, "opaque": 1, "flag": 0,
-                         "extFields": fields}).encode()
-    try:
-        with socket.create_connection(("127.0.0.1", port), seconds) as to:
-            to.settimeout(seconds)
-            to.sendall(struct.pack(">II", 4 + len(header), len(header)) + header)
-            got = b""
-            while len(got) < 8 or len(got) < 8 + (struct.unpack(">I", got[4:8])[0] & 0xFFFFFF):
-                more = to.recv(65536)
-                if not more:
-                    return None
-                got += more
-    except OSError:
-        return None
-    return json.loads(got[8:8 + (struct.unpack(">I", got[4:8])[0] & 0xFFFFFF)])["code"]
-
-
 class Apache:
     """with Apache("5.5.0") as home: home.address"""
 
@@ -153,6 +134,7 @@ class Apache:
         for part in ("conf", "logs", "store"):
             os.makedirs(os.path.join(self.folder, part))
         namesrv_port = free_ports(0)
+        address = f"127.0.0.1:{namesrv_port}"
         broker_port = free_ports(100, 98, 101) + 100  # it also binds the "fast" port, 2 below, and the one for slaves
         if self.version.startswith("4."):
             for part in ("namesrv", "broker"):
@@ -169,11 +151,11 @@ class Apache:
             "diskMaxUsedSpaceRatio=95", "autoCreateTopicEnable=true", "autoCreateSubscriptionGroup=true",
             "enablePropertyFilter=true", *self.conf, ""]))
         self.launch("namesrv", "128m", "namesrv.NamesrvStartup", path)
-        self.wait("namesrv", lambda: ask(namesrv_port, 105, {"topic": "nobody"}) is not None)
+        self.wait("namesrv", lambda: remoting.knows(address, "TBW102") is not None)
         self.launch("broker", self.heap, "broker.BrokerStartup", path)
         # TBW102 is registered by the broker: from then on a client finds it.
-        self.wait("broker", lambda: ask(namesrv_port, 105, {"topic": "TBW102"}) == 0)
-        self.address = f"127.0.0.1:{namesrv_port}"
+        self.wait("broker", lambda: remoting.knows(address, "TBW102"))
+        self.address = address
 
     def write(self, name, text):
         with open(os.path.join(self.folder, name), "w", encoding="utf-8") as out:
