@@ -23,6 +23,8 @@ namespace {
 
 constexpr std::string_view kWaitYes = "true";
 constexpr base::Millis kProbeAgainAfter{1'000};
+/// A broker tells its nameservers of a topic it made after it has answered the send (Apache 4.9: in the background).
+constexpr base::Millis kQueuesAgainAfter{100};
 /// Kept of close()'s time for telling the brokers, however late it is.
 constexpr base::Millis kUnregisterMin{500};
 constexpr int kRetriesMax = 100;
@@ -108,6 +110,10 @@ ProducerCore::ProducerCore(client::InstanceLease lease, std::string group, Produ
       strand_(instance_->engine()),
       lease_(std::move(lease)),
       probe_timer_(strand_, [this] { probeOnStrand(instance_->apiDeadline()); }),
+      queues_timer_(strand_,
+                    [this] {
+                      for (auto& question : std::exchange(queues_questions_, {})) askForQueues(std::move(question));
+                    }),
       drain_timer_(strand_, [this] {
         drainedOrLate();
         calledBackOrLate();
@@ -181,6 +187,8 @@ void ProducerCore::closeOnStrand(base::Millis wait, base::Completion<CloseReport
   probe_timer_.cancel();
   std::vector<base::Completion<void>> never_ready = std::exchange(ready_waiters_, {});
   for (auto& waiter : never_ready) std::move(waiter)(closedError());
+  queues_timer_.cancel();
+  for (auto& question : std::exchange(queues_questions_, {})) std::move(question.done)(closedError());
   closing_since_ = engine().now();
   close_deadline_ = closing_since_ + std::max(wait, base::Millis(0));
   report_.drained = gate_.close();
@@ -515,16 +523,35 @@ Future<std::vector<MessageQueue>> ProducerCore::fetchPublishMessageQueues(std::s
     return Future<std::vector<MessageQueue>>::ready(Error(ErrorCode::kInvalidArgument, *complaint));
   }
   auto [future, completion] = base::makeOperation<std::vector<MessageQueue>>(callback_target_);
-  instance_->fetchRoute(
-      topic, engine().now() + options_.sendMsgTimeout,
-      base::Completion<route::RoutePtr>::of([core = base::Ref<ProducerCore>(this), topic,
-                                             done = std::move(completion)](Result<route::RoutePtr>&& answer) mutable {
-        if (!answer) return std::move(done)(std::move(answer).error());
-        auto queues = route::makePublishInfo(topic, **answer, 0, core->instance_->faults())->queues;
-        std::ranges::sort(queues);
-        std::move(done)(std::move(queues));
-      }));
+  askForQueues({std::move(topic), engine().now() + options_.sendMsgTimeout, std::move(completion)});
   return std::move(future);
+}
+
+void ProducerCore::askForQueues(QueuesQuestion question) {
+  const std::string topic = question.topic;
+  const base::SteadyTime deadline = question.deadline;
+  instance_->fetchRoute(
+      topic, deadline,
+      base::Completion<route::RoutePtr>::of([core = base::Ref<ProducerCore>(this),
+                                             question = std::move(question)](Result<route::RoutePtr>&& answer) mutable {
+        if (answer) {
+          auto queues = route::makePublishInfo(question.topic, **answer, 0, core->instance_->faults())->queues;
+          std::ranges::sort(queues);
+          return std::move(question.done)(std::move(queues));
+        }
+        const bool later = answer.error().code() == ErrorCode::kNoRoute && core->topics_.madeHere(question.topic) &&
+                           core->engine().now() + kQueuesAgainAfter < question.deadline;
+        if (!later) return std::move(question.done)(std::move(answer).error());
+        core->post([core = core.get(), question = std::move(question)]() mutable {
+          core->askForQueuesLater(std::move(question));
+        });
+      }));
+}
+
+void ProducerCore::askForQueuesLater(QueuesQuestion question) {
+  if (step_ != Step::kRunning) return std::move(question.done)(closedError());
+  queues_questions_.push_back(std::move(question));
+  if (!queues_timer_.armed()) queues_timer_.armAfter(self(), kQueuesAgainAfter);
 }
 
 void ProducerCore::askForOwnRoute(base::Ref<PublishTopic> topic) {

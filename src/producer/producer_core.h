@@ -66,6 +66,11 @@ class ProducerCore final : public base::Object {
   void askForOwnRoute(base::Ref<PublishTopic> topic);
 
  private:
+  struct QueuesQuestion {
+    std::string topic;
+    base::SteadyTime deadline;
+    base::Completion<std::vector<MessageQueue>> done;
+  };
   enum class Step { kRunning, kDraining, kUnregistering, kCallingBack, kClosed };
 
   base::Ref<base::Object> self() noexcept { return base::Ref<base::Object>(this); }
@@ -82,11 +87,13 @@ class ProducerCore final : public base::Object {
                                   const Message& message) const;
   /// Takes a place in the gate, waiting for it if the options say so.
   Result<FlowGate::Place> enter(std::size_t messages, std::size_t bytes, base::SteadyTime deadline);
+  void askForQueues(QueuesQuestion question);
   SendBudget budgetOf(const SendOptions& options, base::SteadyTime now) const;
 
   // on the strand
   void probeOnStrand(base::SteadyTime deadline);
   void probed(const Result<route::RoutePtr>& answer);
+  void askForQueuesLater(QueuesQuestion question);
   void closeOnStrand(base::Millis wait, base::Completion<CloseReport> done);
   void drainedOrLate();
   void unregistered();
@@ -110,6 +117,7 @@ class ProducerCore final : public base::Object {
   bool probing_ = false;
   bool one_probe_ = false;  // start() gives up after the first answer; ready() tries again
   std::vector<base::Completion<void>> ready_waiters_;
+  std::vector<QueuesQuestion> queues_questions_;  // of topics made here that no nameserver knows yet
   std::vector<base::Completion<CloseReport>> close_waiters_;
   std::vector<base::Completion<void>> idle_waiters_;
   bool callbacks_idle_ = false;
@@ -117,6 +125,7 @@ class ProducerCore final : public base::Object {
   base::SteadyTime closing_since_{};
   base::SteadyTime close_deadline_{};
   base::FunctionTimer probe_timer_;
+  base::FunctionTimer queues_timer_;
   base::FunctionTimer drain_timer_;
 };
 

@@ -49,6 +49,12 @@ base::Ref<PublishTopic> TopicTable::topic(std::string_view name) {
   return made;
 }
 
+bool TopicTable::madeHere(std::string_view name) {
+  base::MutexLock lock(mutex_);
+  const auto found = topics_.find(name);
+  return found != topics_.end() && found->second->madeHere();
+}
+
 void TopicTable::dropUnknown(std::string_view name) {
   base::Ref<PublishTopic> dropped;
   {

@@ -30,7 +30,12 @@ class PublishTopic final : public base::Object {
   std::atomic<std::uint32_t>& turn() noexcept { return turn_; }
   bool known();
   /// True once: the first message of a topic made on demand was stored, its own route is worth asking for.
-  bool shouldAskForOwnRoute() noexcept { return !asked_.exchange(true, std::memory_order_relaxed); }
+  bool shouldAskForOwnRoute() noexcept {
+    made_here_.store(true, std::memory_order_relaxed);
+    return !asked_.exchange(true, std::memory_order_relaxed);
+  }
+  /// A broker made the topic for a message of ours: a nameserver that does not know it yet will.
+  bool madeHere() const noexcept { return made_here_.load(std::memory_order_relaxed); }
   void mayAskAgain() noexcept { asked_.store(false, std::memory_order_relaxed); }
 
  private:
@@ -38,6 +43,7 @@ class PublishTopic final : public base::Object {
   const base::Ref<route::RouteSlot> slot_;
   std::atomic<std::uint32_t> turn_{0};
   std::atomic<bool> asked_{false};
+  std::atomic<bool> made_here_{false};
   base::Mutex mutex_;
   PublishInfoPtr info_ MQ_GUARDED_BY(mutex_);
 };
@@ -48,6 +54,7 @@ class TopicTable {
   explicit TopicTable(client::MQClientInstance& instance) : instance_(instance) {}
 
   base::Ref<PublishTopic> topic(std::string_view name);
+  bool madeHere(std::string_view name);
   /// A topic that turned out to have no route at all is not kept, or every misspelt name would be asked for for ever.
   void dropUnknown(std::string_view name);
   /// Gives all watches back.

@@ -522,6 +522,44 @@ TEST_F(ProducerTest, FetchPublishMessageQueuesIsAscending) {
   EXPECT_EQ(producer->fetchPublishMessageQueues("no topic").error().code(), ErrorCode::kInvalidArgument);
 }
 
+TEST_F(ProducerTest, TheQueuesOfATopicMadeHereAreWaitedFor) {
+  const auto broker = addBroker();
+  addRoute("TBW102", broker, 8, 7);
+  start();
+  const base::SteadyTime before = engine->now();
+  EXPECT_EQ(producer->fetchPublishMessageQueues("orders").error().code(), ErrorCode::kNoRoute);
+  EXPECT_EQ(since(before), 0ms) << "nobody made it: not waited for";
+
+  ASSERT_TRUE(send());  // the broker makes the topic, and has told no nameserver yet
+  std::optional<Result<std::vector<MessageQueue>>> queues;
+  producer->doFetchPublishMessageQueues("orders").then([&](auto answer) { queues = std::move(answer); });
+  engine->advance(950ms);
+  EXPECT_FALSE(queues);
+  addRoute("orders", broker, 4);
+  engine->advance(100ms);
+  ASSERT_TRUE(queues);
+  ASSERT_TRUE(*queues) << queues->error();
+  EXPECT_EQ((*queues)->size(), 4u);
+}
+
+TEST_F(ProducerTest, TheQueuesOfATopicMadeHereAreNotWaitedForForEver) {
+  addRoute("TBW102", addBroker(), 8, 7);
+  start();
+  ASSERT_TRUE(send());
+  const base::SteadyTime before = engine->now();
+  EXPECT_EQ(producer->fetchPublishMessageQueues("orders").error().code(), ErrorCode::kNoRoute);
+  EXPECT_GE(since(before), 2500ms);
+  EXPECT_LE(since(before), 3000ms);
+
+  std::optional<Result<std::vector<MessageQueue>>> queues;
+  producer->doFetchPublishMessageQueues("orders").then([&](auto answer) { queues = std::move(answer); });
+  engine->advance(150ms);
+  EXPECT_FALSE(queues);
+  producer->close();
+  ASSERT_TRUE(queues) << "closing ends the wait";
+  EXPECT_EQ(queues->error().code(), ErrorCode::kClosed);
+}
+
 // ---- batches
 
 TEST_F(ProducerTest, ABatchIsOneRequestWithAnIdForEachMessage) {
