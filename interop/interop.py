@@ -31,9 +31,10 @@ ROWS = {  # in the order of the table
     "async": "1,000 sends in flight", "oneway": "sends without an answer", "batch": "batches",
     "consume": "every field arrives as sent", "tags": "a tag filter", "share": "two members, then one",
     "resume": "offsets outlive the client", "long-poll": "an idle consumer gets a message at once",
-    "new-topic": "the first send makes the topic", "refused": "oversize and bad names"}
+    "new-topic": "the first send makes the topic", "refused": "oversize and bad names",
+    "exchange": "reads what every client here wrote"}
 CLIENTS = {"cpp": "mqclient", "java": "Java", "go": "Go", "node": "Node"}
-ROWS_OF = {"cpp": list(ROWS), "java": list(ROWS)[1:], "go": list(ROWS)[1:], "node": ["sync", "consume"]}
+ROWS_OF = {"cpp": list(ROWS), "java": list(ROWS)[1:], "go": list(ROWS)[1:], "node": ["sync", "consume", "exchange"]}
 HOMES = ["5.5.0", "4.9.7", "ours"]
 SMOKE_ROWS = ["quickstart", "sync", "consume"]
 # The smoke is about strangers: ours at Apache's, Apache's at ours.
@@ -119,9 +120,12 @@ class Ours:
 
     def __enter__(self):
         with open(os.path.join(state("logs"), "ours.err"), "w", encoding="utf-8") as err:
-            self.child = subprocess.Popen([os.path.join(self.bin_dir, "interop_server")], stdin=subprocess.PIPE,
-                                          stdout=subprocess.PIPE, stderr=err, text=True, start_new_session=True,
-                                          preexec_fn=die_with_parent)
+            broker = os.path.join(self.bin_dir, "mqbroker")
+            line = [broker, "--listen-port", "0", "--namesrv-port", "0"]
+            if not os.path.exists(broker):
+                line = [os.path.join(self.bin_dir, "interop_server")]
+            self.child = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err, text=True,
+                                          start_new_session=True, preexec_fn=die_with_parent)
         self.address = self.child.stdout.readline().strip()
         if not remoting.knows(self.address, "TBW102"):
             self.__exit__()
@@ -191,6 +195,53 @@ class Table:
         return counts.get("FAIL", 0)
 
 
+def call(line, address, rows, env, name, put):
+    """Runs one client's program; `put` hears each row as it ends. Its exit code."""
+    with open(os.path.join(state("logs"), name + ".err"), "w", encoding="utf-8") as err:
+        child = subprocess.Popen([*line, address, *rows], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err,
+                                 text=True, start_new_session=True, env={**os.environ, **env}, preexec_fn=die_with_parent)
+    timer = threading.Timer(SECONDS_RUN, child.kill)
+    timer.start()
+    try:
+        for text in child.stdout:
+            try:
+                got = json.loads(text)
+            except ValueError:
+                continue
+            put(got["row"], got["ok"], got["detail"])
+        return child.wait()
+    finally:
+        timer.cancel()
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
+def run_exchange(table, clients, home, address, commands):
+    """Every client writes to one topic, then every client reads all of it."""
+    env = {"INTEROP_TOPIC": f"interop-exchange-{time.time_ns()}"}
+    remoting.open_topic(address, env["INTEROP_TOPIC"])
+    writers = []
+
+    def wrote(client, ok, detail):
+        if ok:
+            writers.append(client)
+        else:
+            table.put(client, home, "exchange", "FAIL", f"writing: {detail}")
+
+    for client in clients:
+        line, more = commands[client]
+        call(line, address, ["write"], {**env, **more}, f"{client}-{home}-write", lambda _, ok, detail: wrote(client, ok, detail))
+    env["INTEROP_WRITERS"] = " ".join(writers)
+    for client in writers:
+        line, more = commands[client]
+        call(line, address, ["read"], {**env, **more}, f"{client}-{home}-read",
+             lambda _, ok, detail: table.put(client, home, "exchange", "ok" if ok else "FAIL", detail))
+    for client in clients:
+        if (client, home, "exchange") not in table.cells:
+            table.put(client, home, "exchange", "FAIL", f"no answer; see {BUILD}/logs")
+
+
 def run_client(table, client, home, address, command, rows, bin_dir):
     line, env = command
     if "quickstart" in rows:
@@ -200,34 +251,17 @@ def run_client(table, client, home, address, command, rows, bin_dir):
                                  preexec_fn=die_with_parent).stdout
         last = (out.strip().split("\n") or [""])[-1]
         table.put(client, home, "quickstart", "ok" if last == QUICKSTART_LINE else "FAIL", last)
-    wanted = [row for row in rows if row != "quickstart"]
+    wanted = [row for row in rows if row not in ("quickstart", "exchange")]
     if not wanted:
         return
     if client == "node":
         env = {**env, "INTEROP_TOPIC": f"interop-node-{time.time_ns()}"}
         remoting.open_topic(address, env["INTEROP_TOPIC"])
-    log = os.path.join(state("logs"), f"{client}-{home}.err")
-    with open(log, "w", encoding="utf-8") as err:
-        child = subprocess.Popen([*line, address, *wanted], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err,
-                                 text=True, start_new_session=True, env={**os.environ, **env}, preexec_fn=die_with_parent)
-        timer = threading.Timer(SECONDS_RUN, child.kill)
-        timer.start()
-        try:
-            for text in child.stdout:
-                try:
-                    got = json.loads(text)
-                except ValueError:
-                    continue
-                table.put(client, home, got["row"], "ok" if got["ok"] else "FAIL", got["detail"])
-            code = child.wait()
-        finally:
-            timer.cancel()
-            if child.poll() is None:
-                child.kill()
-                child.wait()
+    code = call(line, address, wanted, env, f"{client}-{home}",
+                lambda row, ok, detail: table.put(client, home, row, "ok" if ok else "FAIL", detail))
     for row in wanted:
         if (client, home, row) not in table.cells:
-            table.put(client, home, row, "FAIL", f"no answer; the program ended with {code} (its words: {log})")
+            table.put(client, home, row, "FAIL", f"no answer; the program ended with {code} (its words: {BUILD}/logs/{client}-{home}.err)")
 
 
 def main():
@@ -271,6 +305,9 @@ def main():
                 say(f"   at {at.address} after {time.monotonic() - began:.1f} s")
                 for client, _ in here:
                     run_client(table, client, home, at.address, commands[client], rows(client), arguments.bin)
+                exchanging = [client for client, _ in here if "exchange" in rows(client)]
+                if exchanging:
+                    run_exchange(table, exchanging, home, at.address, commands)
         except Unavailable as why:
             table.absent(here, rows, str(why))
     table.judge()

@@ -42,7 +42,7 @@ def open_topic(namesrv, topic):
     broker = re.search(r'"brokerAddrs":\{"?0"?:"([^"]+)"', route).group(1)
     code, remark, _ = ask(broker, SEND, {
         "producerGroup": "interop", "topic": topic, "defaultTopic": "TBW102", "defaultTopicQueueNums": "4",
-        "queueId": "0", "sysFlag": "0", "bornTimestamp": "0", "flag": "0", "properties": "", "reconsumeTimes": "0",
+        "queueId": "0", "sysFlag": "0", "bornTimestamp": "0", "flag": "0", "properties": "TAGS\1opener\2", "reconsumeTimes": "0",
         "unitMode": "false", "batch": "false"}, b"opener")
     if code != 0:
         raise RuntimeError(f"{broker} does not make the topic {topic}: {code} {remark}")

@@ -1,6 +1,7 @@
 // Our client against any home: one program, one row of the table after the other.
 //
 //   interop_client NAMESRV ROW...      rows: see kRows; "all" is every one of them
+//   interop_client NAMESRV write|read  what clients write for each other; INTEROP_TOPIC is where, INTEROP_WRITERS who
 //
 // Prints one JSON object a line as rows end: {"row": ..., "ok": ..., "detail": ...}. Exit status 0: every row is ok.
 
@@ -10,6 +11,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <iterator>
@@ -38,6 +40,16 @@ constexpr auto kAtOnce = 250ms;    // Apache looks at held pulls every 5 s, unle
 constexpr int kQueuesOfNew = 4;    // min(the client's defaultTopicQueueNums, the queues of TBW102)
 constexpr int kBodyMax = 4 << 20;  // of client and broker alike
 constexpr int kMessageIllegal = 13;
+
+constexpr int kExchanged = 40;
+constexpr const char* kSentence = "gr\xC3\xBC\xC3\x9F Gott, \xE4\xBD\xA0\xE5\xA5\xBD = a;b";
+
+/// Every client of interop/ writes the same: every byte value, 997 bytes more with each number.
+std::string bodyOf(int number) {
+  std::string body(static_cast<std::size_t>(number) * 997 + 1, '\0');
+  for (std::size_t k = 0; k < body.size(); ++k) body[k] = static_cast<char>(k * 31 + static_cast<std::size_t>(number));
+  return body;
+}
 
 struct Failed : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -282,14 +294,12 @@ std::string consume(Row& row) {
   row.openTopic();
   std::map<std::string, std::pair<Message, SendResult>> sent;
   for (int i = 0; i < kMessages; ++i) {
-    std::string body(static_cast<std::size_t>(i) * 997, '\0');  // up to 116 KiB, every byte value
-    for (std::size_t k = 0; k < body.size(); ++k) body[k] = static_cast<char>(k * 31 + static_cast<std::size_t>(i));
-    body += "#" + std::to_string(i);
+    std::string body = bodyOf(i) + "#" + std::to_string(i);
     Message message = Message(row.topic, body)
                           .setKeys("key-" + std::to_string(i), "other")
                           .setTags("tag-" + std::to_string(i % 3))
                           .putUserProperty("number", std::to_string(i))
-                          .putUserProperty("sentence", "gr\xC3\xBC\xC3\x9F Gott, \xE4\xBD\xA0\xE5\xA5\xBD = a;b");
+                          .putUserProperty("sentence", kSentence);
     SendResult result = row.send(message);
     sent.emplace(std::move(body), std::pair(std::move(message), std::move(result)));
   }
@@ -442,6 +452,51 @@ std::string refused(Row& row) {
   return said.str();
 }
 
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  expect(value != nullptr, name, " is not set");
+  return value;
+}
+
+std::string write(Row& row) {
+  row.topic = environment("INTEROP_TOPIC");
+  for (int i = 0; i < kExchanged; ++i) {
+    row.send(Message(row.topic, bodyOf(i))
+                 .setTags("tag-" + std::to_string(i % 3))
+                 .setKeys("key-" + std::to_string(i))
+                 .putUserProperty("writer", "cpp")
+                 .putUserProperty("number", std::to_string(i))
+                 .putUserProperty("sentence", kSentence));
+  }
+  closeAll({&row.producer});
+  return text(kExchanged, " written");
+}
+
+std::string read(Row& row) {
+  row.topic = environment("INTEROP_TOPIC");
+  std::set<std::string> missing;
+  std::istringstream writers(environment("INTEROP_WRITERS"));
+  int count = 0;
+  for (std::string writer; writers >> writer; ++count) {
+    for (int i = 0; i < kExchanged; ++i) missing.insert(text(writer, ' ', i));
+  }
+  Inbox inbox;
+  auto consumer = row.consume(inbox);
+  inbox.expectExactly(missing.size());
+  for (const Inbox::Letter& l : inbox.letters()) {
+    const std::string number(l.message.property("number").value_or("?"));
+    const std::string name = text(l.message.property("writer").value_or("?"), ' ', number);
+    expect(missing.erase(name) == 1, name, " is unknown, or came twice");
+    expect(l.message.body() == bodyOf(std::stoi(number)), name, ": another body, of ", l.message.body().size(),
+           " bytes");
+    expect(l.message.tags() == "tag-" + std::to_string(std::stoi(number) % 3), name, ": tags ", l.message.tags());
+    expect(l.message.keys() == "key-" + number, name, ": keys '", l.message.keys(), "'");
+    expect(l.message.property("sentence").value_or("") == kSentence, name, ": another sentence");
+  }
+  closeAll({&consumer, &row.producer});
+  return text(kExchanged, " of each of ", count, " writers, as they wrote them");
+}
+
 struct Named {
   const char* name;
   std::string (*run)(Row&);
@@ -451,6 +506,7 @@ constexpr Named kRows[] = {
     {"consume", consume},    {"tags", tags},          {"share", share},     {"resume", resume},
     {"long-poll", longPoll}, {"new-topic", newTopic}, {"refused", refused},
 };
+constexpr Named kExchange[] = {{"write", write}, {"read", read}};
 
 int usage() {
   std::cerr << "usage: interop_client NAMESRV ROW...   rows: all";
@@ -468,6 +524,9 @@ int main(int argc, char** argv) {
     const std::size_t before = wanted.size();
     for (const Named& row : kRows) {
       if (name == row.name || name == "all") wanted.push_back(&row);
+    }
+    for (const Named& row : kExchange) {
+      if (name == row.name) wanted.push_back(&row);
     }
     if (wanted.size() == before) return usage();
   }

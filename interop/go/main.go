@@ -11,6 +11,7 @@ import (
 	"math/rand"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -153,7 +154,12 @@ func (r *row) start(in *inbox, member, tags string) (rocketmq.PushConsumer, erro
 }
 
 func (r *row) consumer(in *inbox, member, tags string) rocketmq.PushConsumer {
-	made, err := r.start(in, member, tags)
+	var made rocketmq.PushConsumer
+	var err error
+	await(5*time.Second, func() bool { // 4.9 tells its name server of a new topic after it has answered the send
+		made, err = r.start(in, member, tags)
+		return err == nil
+	})
 	must(err, "starting a consumer")
 	return made
 }
@@ -258,13 +264,9 @@ func rowConsume(r *row) string {
 	p := r.openTopic()
 	bodies, results := map[string][]byte{}, map[string]*primitive.SendResult{}
 	for i := 0; i < count; i++ {
-		body := make([]byte, i*997+1) // up to 116 KiB; this client compresses those above 4 KiB
-		for k := range body {
-			body[k] = byte(k*31 + i)
-		}
 		number := fmt.Sprint(i)
-		bodies[number] = append([]byte(nil), body...)
-		m := primitive.NewMessage(r.topic, body).WithTag(fmt.Sprint("tag-", i%3)).WithKeys([]string{"key-" + number, "other"})
+		bodies[number] = bodyOf(i) // up to 116 KiB; this client compresses those above 4 KiB
+		m := primitive.NewMessage(r.topic, bodyOf(i)).WithTag(fmt.Sprint("tag-", i%3)).WithKeys([]string{"key-" + number, "other"})
 		m.WithProperty("number", number)
 		m.WithProperty("sentence", sentence)
 		results[number] = send(p, m)
@@ -278,8 +280,7 @@ func rowConsume(r *row) string {
 		result := results[number]
 		expect(result != nil, "an unknown number: %s", number)
 		expect(bytes.Equal(m.Body, bodies[number]), "the body of %s differs", number)
-		var i int
-		fmt.Sscan(number, &i)
+		i, _ := strconv.Atoi(number)
 		same("topic", m.Topic, r.topic)
 		same("keys", strings.TrimSpace(m.GetKeys()), "key-"+number+" other")
 		same("tags", m.GetTags(), fmt.Sprint("tag-", i%3))
@@ -413,7 +414,7 @@ func refusal(what string, wanted int, sent *primitive.SendResult, err error) str
 	expect(err != nil, "%s was taken: %v", what, sent)
 	got := 0
 	if found := codeText.FindStringSubmatch(err.Error()); found != nil {
-		fmt.Sscan(found[1], &got)
+		got, _ = strconv.Atoi(found[1])
 	}
 	expect(wanted == anyRefusal || got == wanted, "%s: %v", what, err)
 	return fmt.Sprint(what, " ", got)
@@ -445,10 +446,65 @@ func rowRefused(r *row) string {
 	return strings.Join(said, ", ")
 }
 
-var rows = []struct {
+const exchanged = 40
+
+func bodyOf(number int) []byte {
+	body := make([]byte, number*997+1)
+	for k := range body {
+		body[k] = byte(k*31 + number)
+	}
+	return body
+}
+
+func rowWrite(r *row) string {
+	r.topic = os.Getenv("INTEROP_TOPIC")
+	p := r.producer("p")
+	for i := 0; i < exchanged; i++ {
+		m := primitive.NewMessage(r.topic, bodyOf(i)).WithTag(fmt.Sprint("tag-", i%3)).WithKeys([]string{fmt.Sprint("key-", i)})
+		m.WithProperty("writer", "go")
+		m.WithProperty("number", fmt.Sprint(i))
+		m.WithProperty("sentence", sentence)
+		send(p, m)
+	}
+	return fmt.Sprint(exchanged, " written")
+}
+
+func rowRead(r *row) string {
+	r.topic = os.Getenv("INTEROP_TOPIC")
+	missing := map[string]bool{}
+	writers := strings.Fields(os.Getenv("INTEROP_WRITERS"))
+	for _, writer := range writers {
+		for i := 0; i < exchanged; i++ {
+			missing[fmt.Sprint(writer, " ", i)] = true
+		}
+	}
+	in := &inbox{}
+	r.consumer(in, "only", "*")
+	in.expectExactly(len(missing))
+	for _, l := range in.all() {
+		m := l.message
+		number := m.GetProperty("number")
+		name := m.GetProperty("writer") + " " + number
+		expect(missing[name], "%s is unknown, or came twice", name)
+		delete(missing, name)
+		i, _ := strconv.Atoi(number)
+		expect(bytes.Equal(m.Body, bodyOf(i)), "%s: another body, of %d bytes", name, len(m.Body))
+		same(name+" tags", m.GetTags(), fmt.Sprint("tag-", i%3))
+		same(name+" keys", strings.TrimSpace(m.GetKeys()), "key-"+number)
+		same(name+" sentence", m.GetProperty("sentence"), sentence)
+	}
+	return fmt.Sprint(exchanged, " of each of ", len(writers), " writers, as they wrote them")
+}
+
+type named struct {
 	name string
 	run  func(*row) string
-}{
+}
+
+// What clients write for each other: INTEROP_TOPIC is where, INTEROP_WRITERS who. Not part of "all".
+var exchange = []named{{"write", rowWrite}, {"read", rowRead}}
+
+var rows = []named{
 	{"sync", rowSync}, {"async", rowAsync}, {"oneway", rowOneway}, {"batch", rowBatch}, {"consume", rowConsume},
 	{"tags", rowTags}, {"share", rowShare}, {"resume", rowResume}, {"long-poll", rowLongPoll}, {"new-topic", rowNewTopic},
 	{"refused", rowRefused},
@@ -476,10 +532,10 @@ func main() {
 		return "fatal"
 	}())
 	good, wanted := true, 0
-	for _, one := range rows {
+	for i, one := range append(rows, exchange...) {
 		asked := false
 		for _, name := range os.Args[min(2, len(os.Args)):] {
-			asked = asked || name == one.name || name == "all"
+			asked = asked || name == one.name || name == "all" && i < len(rows)
 		}
 		if !asked {
 			continue

@@ -45,9 +45,14 @@ public final class Main {
     static final int BODY_MAX = 4 << 20;
     static final int MESSAGE_ILLEGAL = 13;
 
+    static final int EXCHANGED = 40;
+    static final String SENTENCE = "gr\u00fc\u00df Gott, \u4f60\u597d = a;b";
+
     interface RowCode { String run(Row row) throws Exception; }
 
     static final Map<String, RowCode> ROWS = new LinkedHashMap<>();
+    /** What clients write for each other: INTEROP_TOPIC is where, INTEROP_WRITERS who. */
+    static final Map<String, RowCode> EXCHANGE = new HashMap<>();
 
     static {
         ROWS.put("sync", Main::sync);
@@ -61,6 +66,8 @@ public final class Main {
         ROWS.put("long-poll", Main::longPoll);
         ROWS.put("new-topic", Main::newTopic);
         ROWS.put("refused", Main::refused);
+        EXCHANGE.put("write", Main::write);
+        EXCHANGE.put("read", Main::read);
     }
 
     private Main() { }
@@ -68,7 +75,9 @@ public final class Main {
     public static void main(String[] args) {
         List<String> wanted = new ArrayList<>(Arrays.asList(args).subList(Math.min(1, args.length), args.length));
         if (wanted.equals(List.of("all"))) wanted = new ArrayList<>(ROWS.keySet());
-        if (wanted.isEmpty() || !ROWS.keySet().containsAll(wanted)) {
+        Map<String, RowCode> known = new HashMap<>(ROWS);
+        known.putAll(EXCHANGE);
+        if (wanted.isEmpty() || !known.keySet().containsAll(wanted)) {
             System.err.println("usage: Main NAMESRV ROW...   rows: all " + String.join(" ", ROWS.keySet()));
             System.exit(2);
         }
@@ -78,7 +87,7 @@ public final class Main {
             String detail;
             Row row = new Row(args[0], name);
             try {
-                detail = ROWS.get(name).run(row);
+                detail = known.get(name).run(row);
                 ok = true;
             } catch (Exception | AssertionError e) {
                 detail = e instanceof AssertionError ? e.getMessage() : e.toString();
@@ -135,7 +144,8 @@ public final class Main {
 
     /** One row's names and clients. */
     static final class Row {
-        final String namesrv, topic, group;
+        final String namesrv, group;
+        String topic;
         final List<DefaultMQProducer> producers = new ArrayList<>();
         final List<DefaultMQPushConsumer> consumers = new ArrayList<>();
 
@@ -159,7 +169,22 @@ public final class Main {
         DefaultMQProducer openTopic() throws Exception {
             DefaultMQProducer made = producer();
             made.send(new Message(topic, "opener", bytes("opener")));
+            queues(made);
             return made;
+        }
+
+        /** How many queues the topic has. 4.9 tells its name server of a new one after it has answered the send. */
+        int queues(DefaultMQProducer by) throws Exception {
+            AtomicInteger found = new AtomicInteger();
+            await(Duration.ofSeconds(5), () -> {
+                try {
+                    found.set(by.fetchPublishMessageQueues(topic).size());
+                } catch (MQClientException notYet) {
+                    found.set(0);
+                }
+                return found.get() > 0;
+            });
+            return found.get();
         }
 
         DefaultMQPushConsumer consumer(Inbox inbox, String member, String tags) throws MQClientException {
@@ -287,11 +312,10 @@ public final class Main {
         Map<String, Message> messages = new HashMap<>();
         Map<String, SendResult> results = new HashMap<>();
         for (int i = 0; i < count; i++) {
-            byte[] body = new byte[i * 997 + 1];  // up to 116 KiB; this client compresses those above 4 KiB
-            for (int k = 0; k < body.length; k++) body[k] = (byte) (k * 31 + i);
+            byte[] body = bodyOf(i);  // up to 116 KiB; this client compresses those above 4 KiB
             Message message = new Message(row.topic, "tag-" + i % 3, "key-" + i + " other", body);
             message.putUserProperty("number", "" + i);
-            message.putUserProperty("sentence", "gr\u00fc\u00df Gott, \u4f60\u597d = a;b");
+            message.putUserProperty("sentence", SENTENCE);
             results.put("" + i, row.send(producer, message));
             messages.put("" + i, new Message(row.topic, "tag-" + i % 3, "key-" + i + " other", body));
         }
@@ -308,7 +332,7 @@ public final class Main {
             same("topic", got.getTopic(), row.topic);
             same("keys", got.getKeys(), sent.getKeys());
             same("tags", got.getTags(), sent.getTags());
-            same("sentence", got.getUserProperty("sentence"), "gr\u00fc\u00df Gott, \u4f60\u597d = a;b");
+            same("sentence", got.getUserProperty("sentence"), SENTENCE);
             same("msgId", got.getMsgId(), result.getMsgId());
             same("queue", got.getQueueId(), result.getMessageQueue().getQueueId());
             same("offset", got.getQueueOffset(), result.getQueueOffset());
@@ -317,6 +341,12 @@ public final class Main {
             expect(age > -1000 && age < 10_000, "stored " + age + " ms after it was born");
         }
         return count + " arrived with every field as sent";
+    }
+
+    static byte[] bodyOf(int number) {
+        byte[] body = new byte[number * 997 + 1];
+        for (int k = 0; k < body.length; k++) body[k] = (byte) (k * 31 + number);
+        return body;
     }
 
     static void same(String what, Object got, Object sent) {
@@ -404,7 +434,7 @@ public final class Main {
         row.consumer(inbox, "only", "*");  // before there is such a topic
         DefaultMQProducer producer = row.producer();
         row.send(producer, new Message(row.topic, bytes("first")));
-        int queues = producer.fetchPublishMessageQueues(row.topic).size();
+        int queues = row.queues(producer);
         expect(queues == QUEUES_OF_NEW, "the new topic has " + queues + " queues");
         inbox.expectExactly(1);
         return "made by the first send with " + queues + " queues; a consumer that was there before got it";
@@ -457,5 +487,41 @@ public final class Main {
         row.consumer(inbox, "only", "*");
         inbox.expectExactly(2);
         return String.join(", ", said);
+    }
+
+    static String write(Row row) throws Exception {
+        row.topic = Objects.requireNonNull(System.getenv("INTEROP_TOPIC"));
+        DefaultMQProducer producer = row.producer();
+        for (int i = 0; i < EXCHANGED; i++) {
+            Message message = new Message(row.topic, "tag-" + i % 3, "key-" + i, bodyOf(i));
+            message.putUserProperty("writer", "java");
+            message.putUserProperty("number", "" + i);
+            message.putUserProperty("sentence", SENTENCE);
+            row.send(producer, message);
+        }
+        return EXCHANGED + " written";
+    }
+
+    static String read(Row row) throws Exception {
+        row.topic = Objects.requireNonNull(System.getenv("INTEROP_TOPIC"));
+        Set<String> missing = new HashSet<>();
+        String[] writers = System.getenv("INTEROP_WRITERS").split(" ");
+        for (String writer : writers) {
+            for (int i = 0; i < EXCHANGED; i++) missing.add(writer + " " + i);
+        }
+        Inbox inbox = new Inbox();
+        row.consumer(inbox, "only", "*");
+        inbox.expectExactly(missing.size());
+        for (Letter l : inbox.letters) {
+            String number = l.message.getUserProperty("number");
+            String name = l.message.getUserProperty("writer") + " " + number;
+            expect(missing.remove(name), name + " is unknown, or came twice");
+            int i = Integer.parseInt(number);
+            expect(Arrays.equals(l.message.getBody(), bodyOf(i)), name + ": another body, of " + l.message.getBody().length);
+            same(name + " tags", l.message.getTags(), "tag-" + i % 3);
+            same(name + " keys", l.message.getKeys().trim(), "key-" + i);
+            same(name + " sentence", l.message.getUserProperty("sentence"), SENTENCE);
+        }
+        return EXCHANGED + " of each of " + writers.length + " writers, as they wrote them";
     }
 }

@@ -30,6 +30,14 @@ async function producer() {                               // one: a second one o
   return made;
 }
 
+async function consumer(listener) {
+  const made = new Consumer({ nameSrv, logger: silent, httpclient, consumerGroup: `${topic}-${run}-g` });
+  made.on('error', () => {});
+  made.subscribe(topic, '*', listener);
+  await made.ready();
+  ends.push(made);
+}
+
 function message(number) {
   const made = new Message(topic, `tag-${number % 3}`, `${number} `.padEnd(1 + number * 97, 'x'));
   made.keys = [ `key-${run}-${number}` ];
@@ -67,16 +75,12 @@ const rows = {
     const sent = await sendAll();
     const got = new Map();
     let more = 0;
-    const by = new Consumer({ nameSrv, logger: silent, httpclient, consumerGroup: `${topic}-${run}-g` });
-    by.on('error', () => {});
-    by.subscribe(topic, '*', async m => {
+    await consumer(async m => {
       if (m.properties.run !== run || !m.keys.startsWith(`key-${run}-`)) return;
       if (!sent.some(s => s.msgId === m.msgId)) return;   // of the row before
       if (got.has(m.msgId)) more++;
       got.set(m.msgId, m);
     });
-    await by.ready();
-    ends.push(by);
     for (const until = Date.now() + kArriveMs; got.size < kMessages; await pause(5)) {
       expect(Date.now() < until, `${got.size} of ${kMessages} messages arrived`);
     }
@@ -95,9 +99,54 @@ const rows = {
   },
 };
 
+const kExchanged = 40;
+
+function bodyOf(number) {
+  const body = Buffer.alloc(number * 997 + 1);
+  for (let k = 0; k < body.length; k++) body[k] = k * 31 + number;
+  return body;
+}
+
+/** What clients write for each other; INTEROP_WRITERS names them. Not part of "all". */
+const exchange = {
+  async write() {
+    const by = await producer();
+    for (let number = 0; number < kExchanged; number++) {
+      const made = new Message(topic, `tag-${number % 3}`, bodyOf(number));
+      made.keys = [ `key-${number}` ];
+      Object.assign(made.properties, { writer: 'node', number: String(number), sentence });
+      const sent = await by.send(made);
+      expect(sent.sendStatus === 'SEND_OK', `status ${sent.sendStatus}`);
+    }
+    return `${kExchanged} written`;
+  },
+
+  async read() {
+    const writers = process.env.INTEROP_WRITERS.split(' ');
+    const got = [];
+    await consumer(async m => { if (m.tags !== 'opener') got.push(m); });
+    for (const until = Date.now() + kArriveMs; got.length < kExchanged * writers.length; await pause(5)) {
+      expect(Date.now() < until, `${got.length} of ${kExchanged * writers.length} messages arrived`);
+    }
+    await pause(250);
+    const seen = new Set();
+    for (const m of got) {
+      const number = Number(m.properties.number);
+      const name = `${m.properties.writer} ${number}`;
+      expect(writers.includes(m.properties.writer) && number < kExchanged && !seen.has(name), `${name} is unknown, or came twice`);
+      seen.add(name);
+      expect(m.body.equals(bodyOf(number)), `${name}: another body, of ${m.body.length} bytes`);
+      expect(m.tags === `tag-${number % 3}` && m.keys.trim() === `key-${number}`, `${name}: tags or keys differ`);
+      expect(m.properties.sentence === sentence, `${name}: another sentence`);
+    }
+    return `${kExchanged} of each of ${writers.length} writers, as they wrote them`;
+  },
+};
+
 async function main() {
   const names = wanted.includes('all') ? Object.keys(rows) : wanted;
-  if (!topic || names.length === 0 || names.some(name => !rows[name])) {
+  const known = { ...rows, ...exchange };
+  if (!topic || names.length === 0 || names.some(name => !known[name])) {
     console.error(`usage: INTEROP_TOPIC=... client.js NAMESRV ROW...   rows: all ${Object.keys(rows).join(' ')}`);
     process.exit(2);
   }
@@ -106,7 +155,7 @@ async function main() {
     let ok = false;
     let detail;
     try {
-      detail = await rows[row]();
+      detail = await known[row]();
       ok = true;
     } catch (error) {
       detail = error.message;
