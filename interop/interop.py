@@ -4,7 +4,7 @@
   interop.py BIN [--smoke] [--home HOME]... [--client CLIENT]... [--row ROW]... [--json FILE]
 
 BIN holds our programs. Homes: ours (our nameserver and broker over TCP), 5.5.0, 4.9.7 (Apache RocketMQ, started here from
-Maven's jars; any version works). Clients: cpp (ours), java and go (Apache's), node (ali-ons). Everything listens on
+Maven's jars; any version works). Clients: cpp (ours), java and go (Apache's), node (ali-ons), raw (single frames). Everything listens on
 127.0.0.1 at free ports and ends with this program; downloads and state lie in build/interop.
 
 Cells: ok; FAIL; alike: fails, and the same program fails on Apache too; absent: the home or the client cannot be had on
@@ -32,9 +32,12 @@ ROWS = {  # in the order of the table
     "consume": "every field arrives as sent", "tags": "a tag filter", "share": "two members, then one",
     "resume": "offsets outlive the client", "long-poll": "an idle consumer gets a message at once",
     "new-topic": "the first send makes the topic", "refused": "oversize and bad names",
-    "exchange": "reads what every client here wrote"}
-CLIENTS = {"cpp": "mqclient", "java": "Java", "go": "Go", "node": "Node"}
-ROWS_OF = {"cpp": list(ROWS), "java": list(ROWS)[1:], "go": list(ROWS)[1:], "node": ["sync", "consume", "exchange"]}
+    "exchange": "reads what every client here wrote",
+    "codes": "odd requests, answered with 5.5.0's codes"}
+CLIENTS = {"cpp": "mqclient", "java": "Java", "go": "Go", "node": "Node", "raw": "frames"}
+EVERY_CLIENT = [row for row in ROWS if row not in ("quickstart", "codes")]
+ROWS_OF = {"cpp": ["quickstart", *EVERY_CLIENT], "java": EVERY_CLIENT, "go": EVERY_CLIENT,
+           "node": ["sync", "consume", "exchange"], "raw": ["codes"]}
 HOMES = ["5.5.0", "4.9.7", "ours"]
 SMOKE_ROWS = ["quickstart", "sync", "consume"]
 # The smoke is about strangers: ours at Apache's, Apache's at ours.
@@ -110,6 +113,10 @@ def node(_):
     return [tool("node"), os.path.join(source, "client.js")], {"NODE_PATH": os.path.join(folder, "node_modules")}
 
 
+def raw(_):
+    return [sys.executable, os.path.join(HERE, "raw.py")], {}
+
+
 # --- homes -------------------------------------------------------------------------------------------------------------
 
 class Ours:
@@ -172,8 +179,10 @@ class Table:
             there, theirs = self.cells.get((client, "5.5.0", row), ("absent", ""))
             if cell == "FAIL" and there == "FAIL":
                 self.cells[client, home, row] = ("alike", detail)
-            elif row == "refused" and cell == there == "ok" and detail != theirs:
-                self.cells[client, home, row] = ("FAIL", f"'{detail}', at Apache '{theirs}'")
+            elif row in ("refused", "codes") and cell == there == "ok" and detail != theirs:
+                ours, other = detail.split(", "), theirs.split(", ")
+                self.cells[client, home, row] = ("FAIL", f"{sorted(set(ours) - set(other))}, at 5.5.0 "
+                                                         f"{sorted(set(other) - set(ours))}")
 
     def print(self, pairs):
         say("")
@@ -289,9 +298,9 @@ def main():
              and (not arguments.smoke or (client, home) in SMOKE_PAIRS)]
     table, commands = Table(), {}
     for client in dict.fromkeys(client for client, _ in pairs):
-        say(f"== building the client {CLIENTS[client]}")
+        say(f"== making the client {CLIENTS[client]} ready")
         try:
-            commands[client] = {"cpp": cpp, "java": java, "go": go, "node": node}[client](arguments.bin)
+            commands[client] = {"cpp": cpp, "java": java, "go": go, "node": node, "raw": raw}[client](arguments.bin)
         except Unavailable as why:
             table.absent([pair for pair in pairs if pair[0] == client], rows, str(why))
     for home in homes:

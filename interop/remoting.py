@@ -3,6 +3,7 @@ import json
 import re
 import socket
 import struct
+import time
 
 ROUTE, SEND = 105, 10
 
@@ -35,14 +36,27 @@ def knows(namesrv, topic):
     return None if answer is None else answer[0] == 0
 
 
-def open_topic(namesrv, topic):
-    """Sends one message from TBW102's route, as a producer does that names a new topic."""
-    route = ask(namesrv, ROUTE, {"topic": "TBW102"})[2].decode()
+def broker_of(namesrv, topic):
+    """The address of a master that has the topic."""
+    route = ask(namesrv, ROUTE, {"topic": topic})[2].decode()
     # The broker ids are bare numbers, {0:"..."}, which is Apache's habit and no JSON.
-    broker = re.search(r'"brokerAddrs":\{"?0"?:"([^"]+)"', route).group(1)
-    code, remark, _ = ask(broker, SEND, {
-        "producerGroup": "interop", "topic": topic, "defaultTopic": "TBW102", "defaultTopicQueueNums": "4",
-        "queueId": "0", "sysFlag": "0", "bornTimestamp": "0", "flag": "0", "properties": "TAGS\1opener\2", "reconsumeTimes": "0",
-        "unitMode": "false", "batch": "false"}, b"opener")
+    return re.search(r'"brokerAddrs":\{"?0"?:"([^"]+)"', route).group(1)
+
+
+def send_fields(topic):
+    return {"producerGroup": "interop", "topic": topic, "defaultTopic": "TBW102", "defaultTopicQueueNums": "4",
+            "queueId": "0", "sysFlag": "0", "bornTimestamp": "0", "flag": "0", "properties": "TAGS\1opener\2",
+            "reconsumeTimes": "0", "unitMode": "false", "batch": "false"}
+
+
+def open_topic(namesrv, topic, seconds=5.0):
+    """Sends one message from TBW102's route, as a producer does that names a new topic, and waits for the new route."""
+    broker = broker_of(namesrv, "TBW102")
+    code, remark, _ = ask(broker, SEND, send_fields(topic), b"opener")
     if code != 0:
         raise RuntimeError(f"{broker} does not make the topic {topic}: {code} {remark}")
+    until = time.monotonic() + seconds
+    while not knows(namesrv, topic):  # 4.9 tells its name server after it has answered
+        if time.monotonic() > until:
+            raise RuntimeError(f"{namesrv} has no route for the new topic {topic}")
+        time.sleep(0.05)
