@@ -3,8 +3,9 @@
 
   apache.py VERSION [--dir DIR] [--conf KEY=VALUE]...    runs it until interrupted; first line: the name server's address
 
-The folder keeps class path, settings, logs and the store; each start begins with an empty store. As a module: Apache(),
-a context manager, and Unavailable, raised when Java, Maven or the jars cannot be had (which is nobody's fault here).
+The folder (build/interop/apache-VERSION/home-PID) keeps settings and logs; the store is empty at the start and goes with
+the end. As a module: Apache(), a context manager, and Unavailable, raised when Java, Maven or the jars cannot be had
+(which is nobody's fault here).
 """
 import argparse
 import ctypes
@@ -108,12 +109,18 @@ def free_ports(*distances):
     raise Unavailable("no free ports")
 
 
+def remove_homes_of_the_dead(folder):
+    for name in os.listdir(folder):
+        if name.startswith("home-") and not os.path.exists(f"/proc/{name[5:]}"):
+            shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
+
+
 class Apache:
     """with Apache("5.5.0") as home: home.address"""
 
     def __init__(self, version, folder=None, conf=(), heap="512m"):
         self.version, self.conf, self.heap = version, list(conf), heap
-        self.folder = os.path.abspath(folder or os.path.join(BUILD, f"apache-{version}", "home"))
+        self.folder = os.path.abspath(folder or os.path.join(BUILD, f"apache-{version}", f"home-{os.getpid()}"))
         self.children = []  # (name, Popen), in the order started
         self.address = None
 
@@ -130,6 +137,7 @@ class Apache:
 
     def start(self):
         path = class_path(self.version)
+        remove_homes_of_the_dead(os.path.join(BUILD, f"apache-{self.version}"))
         shutil.rmtree(self.folder, ignore_errors=True)
         for part in ("conf", "logs", "store"):
             os.makedirs(os.path.join(self.folder, part))
@@ -195,6 +203,7 @@ class Apache:
                     child.kill()
                     child.wait()
         self.children.clear()
+        shutil.rmtree(os.path.join(self.folder, "store"), ignore_errors=True)
 
 
 def main():

@@ -28,7 +28,7 @@ const (
 	arrive     = 60 * time.Second // this client shares queues every 20 s, and heartbeats every 30 s
 	stray      = 250 * time.Millisecond
 	idle       = 3 * time.Second
-	atOnce     = 250 * time.Millisecond
+	atOnce     = 500 * time.Millisecond
 	queues     = 4 // of a topic made by the first send
 	bodyMax    = 4 << 20
 	illegal    = 13

@@ -40,7 +40,7 @@ public final class Main {
     static final Duration ARRIVE = Duration.ofSeconds(60);  // its first pull may wait for the next round of heartbeats
     static final Duration STRAY = Duration.ofMillis(250);
     static final Duration IDLE = Duration.ofSeconds(3);
-    static final Duration AT_ONCE = Duration.ofMillis(250);
+    static final Duration AT_ONCE = Duration.ofMillis(500);
     static final int QUEUES_OF_NEW = 4;
     static final int BODY_MAX = 4 << 20;
     static final int MESSAGE_ILLEGAL = 13;
