@@ -43,7 +43,7 @@ format_self_test() {
 # Files of the database of preset dev: ours, not generated ones.
 tidy_files() {
   local all base
-  all=$(git ls-files 'src/*.cpp' 'mock_broker/*.cpp' 'samples/*.cpp' 'benchmarks/*.cpp' 'tools/*.cpp' 'tests/*.cpp' ':!tests/consumer_project*')
+  all=$(git ls-files 'src/*.cpp' 'mock_broker/*.cpp' 'samples/*.cpp' 'benchmarks/*.cpp' 'tools/*.cpp' 'interop/*.cpp' 'tests/*.cpp' ':!tests/consumer_project*')
   if [ "$changed" = 1 ]; then
     base=$(git rev-parse -q --verify origin/main || git rev-parse -q --verify HEAD~10 || git rev-list --max-parents=0 HEAD | tail -n 1)
     # At origin/main itself there is no difference left; then the last ten commits are what changed.
