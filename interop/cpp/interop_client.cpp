@@ -155,11 +155,22 @@ class Inbox {
   std::vector<Letter> letters_;
 };
 
+/// With INTEROP_LOG=yes the library tells what it does, on standard error.
+std::function<void(LogLevel, std::string_view, std::string_view)> logger() {
+  const char* wanted = std::getenv("INTEROP_LOG");
+  if (wanted == nullptr || std::string_view(wanted) != "yes") return {};
+  return [](LogLevel, std::string_view component, std::string_view line) {
+    static std::mutex mutex;
+    const std::scoped_lock lock(mutex);
+    std::cerr << millis(Clock::now().time_since_epoch()) << ' ' << component << ": " << line << '\n';
+  };
+}
+
 /// One row's surroundings: names that no other run has, and what is started on them.
 class Row {
  public:
   Row(std::string namesrv, const std::string& name)
-      : client{.namesrvAddr = std::move(namesrv)},
+      : client{.namesrvAddr = std::move(namesrv), .log = logger()},
         topic("interop-cpp-" + name + '-' +
               std::to_string(std::chrono::system_clock::now().time_since_epoch().count())),
         group(topic + "-g"),
@@ -387,6 +398,17 @@ std::string resume(Row& row) {
   row.send("meanwhile", kMessages / 2);
   Inbox after;
   auto again = row.consume(after);
+  after.waitUntil([&] { return after.count() >= kMessages / 2; }, kArrive);
+  after.waitUntil([] { return false; }, kStray / 4);
+  std::map<std::string, int> strays;  // by queue
+  for (const Inbox::Letter& l : after.letters()) {
+    if (l.message.body().starts_with("before")) {
+      ++strays[text("queue ", l.message.messageQueue().queueId())];
+    }
+  }
+  std::string where;
+  for (const auto& [queue, count] : strays) where += text(' ', queue, ": ", count);
+  expect(strays.empty(), "what was consumed before came again:", where);
   after.expectExactly(kMessages / 2);
   for (const std::string& body : after.bodies()) expect(body.starts_with("meanwhile"), body, " came again");
   closeAll({&again, &row.producer});

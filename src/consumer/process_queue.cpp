@@ -209,10 +209,16 @@ void ProcessQueue::pull() {
   const std::int64_t consumed = consumed_.load(std::memory_order_relaxed);
   pull_broker_ = to->broker_id;
   pull_commit_.reset();
-  // Also what was confirmed already: a member that had the queue before may have committed its older view since. Not
-  // with the first pull: what that member commits in parting may be newer than what we were told.
+  // Only when all that was pulled is finished. Apache executes pulls and commits in different pools of threads: the
+  // offset of a pull that waits there would otherwise undo the commit of what was finished since (seen at 4.9.7: a
+  // closed member's last commit was gone). A newer commit than this one needs messages, and they come after this pull's
+  // answer. Also what was confirmed already: a member that had the queue before may have committed its older view
+  // since. Not with the first pull: what that member commits in parting may be newer than what we were told.
   const bool again = std::exchange(pulled_before_, true);
-  if (pull_broker_ == 0 && (again || consumed != committed_.load(std::memory_order_relaxed))) pull_commit_ = consumed;
+  if (pull_broker_ == 0 && consumed == next_offset_ &&
+      (again || consumed != committed_.load(std::memory_order_relaxed))) {
+    pull_commit_ = consumed;
+  }
 
   protocol::PullMessageRequestHeaderView header;
   header.consumerGroup = context_->group;
