@@ -32,9 +32,10 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr auto kArrive = 30s;      // what was sent is with its listener
-constexpr auto kShare = 60s;       // a group has settled: beyond one round of heartbeats
-constexpr auto kStray = 1s;        // long enough for a message that should not come
+constexpr auto kArrive = 30s;  // what was sent is with its listener
+constexpr auto kShare = 60s;   // a group has settled: beyond one round of heartbeats
+constexpr auto kPause = 1s;
+constexpr auto kStray = 250ms;     // long enough for a message that should not come
 constexpr auto kIdle = 3s;         // a pull is held at the broker by then
 constexpr auto kAtOnce = 500ms;    // Apache looks at held pulls every 5 s, unless an arrival wakes them
 constexpr int kQueuesOfNew = 4;    // min(the client's defaultTopicQueueNums, the queues of TBW102)
@@ -145,7 +146,7 @@ class Inbox {
   void expectExactly(std::size_t count) const {
     expect(waitUntil([&] { return this->count() >= count; }, kArrive), this->count(), " of ", count,
            " messages arrived in ", kArrive.count(), " s");
-    waitUntil([] { return false; }, kStray / 4);
+    waitUntil([] { return false; }, kStray);
     expect(this->count() == count, this->count() - count, " messages more than the ", count, " that were sent");
   }
 
@@ -399,7 +400,7 @@ std::string resume(Row& row) {
   Inbox after;
   auto again = row.consume(after);
   after.waitUntil([&] { return after.count() >= kMessages / 2; }, kArrive);
-  after.waitUntil([] { return false; }, kStray / 4);
+  after.waitUntil([] { return false; }, kStray);
   std::map<std::string, int> strays;  // by queue
   for (const Inbox::Letter& l : after.letters()) {
     if (l.message.body().starts_with("before")) {
@@ -423,7 +424,7 @@ std::string longPoll(Row& row) {
   expect(inbox.waitUntil([&] { return row.owned(consumer) == kQueuesOfNew; }, kShare), "it owns no queues");
   Clock::duration longest{};
   for (int i = 0; i < kMessages; ++i) {
-    inbox.waitUntil([] { return false; }, i == 0 ? Clock::duration(kIdle) : Clock::duration(kStray));
+    inbox.waitUntil([] { return false; }, i == 0 ? Clock::duration(kIdle) : Clock::duration(kPause));
     const auto at = Clock::now();
     row.send(Message(row.topic, std::to_string(i)));
     expect(inbox.waitUntil([&] { return inbox.count() == static_cast<std::size_t>(i) + 1; }, kArrive), "no arrival");

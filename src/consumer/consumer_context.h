@@ -11,6 +11,7 @@
 #include "base/snapshot.h"
 #include "base/wait.h"
 #include "client/mq_client_instance.h"
+#include "consumer/first_commits.h"
 #include "consumer/invocation_gate.h"
 #include "consumer/pull_schedule.h"
 #include "mqclient/default_mq_push_consumer.h"
@@ -43,6 +44,8 @@ class ConsumerContext final : public base::Object {
   std::atomic<std::size_t> cached_bytes{0};  ///< of unfinished messages of all queues
   std::atomic<std::size_t> drained{0};       ///< messages finished since closing began
   std::atomic<std::size_t> abandoned{0};     ///< unfinished ones of queues given up while closing
+
+  FirstCommits first_commits;
 
   InvocationGate gate;
   /// Settled when the gate is closed and empty and the listener has been destroyed.

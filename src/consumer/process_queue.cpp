@@ -217,7 +217,11 @@ void ProcessQueue::pull() {
   const bool again = std::exchange(pulled_before_, true);
   if (pull_broker_ == 0 && consumed == next_offset_ &&
       (again || consumed != committed_.load(std::memory_order_relaxed))) {
-    pull_commit_ = consumed;
+    if (context_->first_commits.done(queue_)) {
+      pull_commit_ = consumed;
+    } else if (!again) {  // where we begin is told at once all the same
+      commitOnStrand(context_->engine().now() + kOffsetRequestTimeout, {});
+    }
   }
 
   protocol::PullMessageRequestHeaderView header;
@@ -458,19 +462,26 @@ void ProcessQueue::commitOnStrand(base::SteadyTime deadline, base::Completion<vo
     return;
   }
   commit_in_flight_ = true;
-  commitOffset(
-      *context_->instance, context_->group, queue_, offset, deadline,
-      base::Completion<void>::of([this, alive = self(), offset, done = std::move(done)](Result<void>&& answer) mutable {
-        strand_.post(alive, [this, offset, done = std::move(done), answer = std::move(answer)]() mutable {
-          commit_in_flight_ = false;
-          onCommitted(offset, answer.has_value());
-          if (!answer) {
-            context_->log().writeLimited(LogLevel::kWarn, kComponent, where() + " commit", kLogPeriod,
-                                         where() + ": " + answer.error().message());
-          }
-          std::move(done)(std::move(answer));
-        });
-      }));
+  context_->first_commits.run(queue_, [this, alive = self(), offset, deadline, done = std::move(done)]() mutable {
+    commitOffset(
+        *context_->instance, context_->group, queue_, offset, deadline,
+        base::Completion<void>::of([this, alive, offset, done = std::move(done)](Result<void>&& answer) mutable {
+          context_->first_commits.answered(queue_, answer.has_value());
+          strand_.post(alive, [this, offset, done = std::move(done), answer = std::move(answer)]() mutable {
+            onCommitAnswer(offset, std::move(answer), std::move(done));
+          });
+        }));
+  });
+}
+
+void ProcessQueue::onCommitAnswer(std::int64_t offset, Result<void> answer, base::Completion<void> done) {
+  commit_in_flight_ = false;
+  onCommitted(offset, answer.has_value());
+  if (!answer) {
+    context_->log().writeLimited(LogLevel::kWarn, kComponent, where() + " commit", kLogPeriod,
+                                 where() + ": " + answer.error().message());
+  }
+  std::move(done)(std::move(answer));
 }
 
 void ProcessQueue::onCommitted(std::int64_t offset, bool ok) {

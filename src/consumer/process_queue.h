@@ -117,6 +117,7 @@ class ProcessQueue final : public base::Object {
 
   void updateConsumed();
   void commitOnStrand(base::SteadyTime deadline, base::Completion<void> done);
+  void onCommitAnswer(std::int64_t offset, Result<void> answer, base::Completion<void> done);
   void onCommitted(std::int64_t offset, bool ok);
   void dropOnStrand(FinalCommit commit, base::SteadyTime deadline, base::Completion<void> done);
   void giveUpCache();

@@ -391,12 +391,37 @@ TEST_F(ProcessQueueTest, CommitsEveryFiveSecondsAndOnlyWhatChanged) {
 TEST_F(ProcessQueueTest, APullCarriesTheCommit) {
   broker->stored_offset = 0;
   auto consumer = start(collecting()).value();
-  broker->deliver(0, 2);
+  broker->deliver(0, 1);
+  engine->advance(5001ms);
+  EXPECT_EQ(broker->counts[RequestCode::UPDATE_CONSUMER_OFFSET], 1);
+  broker->deliver(1, 1);
   engine->runUntilIdle();
   broker->answerPull(ResponseCode::PULL_NOT_FOUND, 2);
   engine->advance(1s);
   EXPECT_EQ(broker->lastCommit(), 2);
-  EXPECT_EQ(broker->counts[RequestCode::UPDATE_CONSUMER_OFFSET], 0);
+  EXPECT_EQ(broker->counts[RequestCode::UPDATE_CONSUMER_OFFSET], 1);
+}
+
+// Of several first commits of a group's topic at once, Apache's broker may forget all but one.
+TEST_F(ProcessQueueTest, TheFirstCommitOfATopicGoesAlone) {
+  broker->queues = 4;
+  broker->stored_offset = 0;
+  auto consumer = start(collecting()).value();
+  std::vector<Responder> asked;
+  broker->scripts[RequestCode::UPDATE_CONSUMER_OFFSET] = [&](Request&, Responder& r) { asked.push_back(std::move(r)); };
+  for (int queue = 0; queue < 4; ++queue) broker->deliver(0, 2, queue);
+  engine->advance(6s);
+  ASSERT_EQ(asked.size(), 1u);
+  refuse(asked[0], ResponseCode::SYSTEM_ERROR);
+  engine->runUntilIdle();
+  ASSERT_EQ(asked.size(), 2u) << "the next one is the first now";
+  std::move(asked[1]).answer(ResponseCode::SUCCESS);
+  engine->runUntilIdle();
+  EXPECT_EQ(asked.size(), 4u) << "the others need not wait for each other";
+  for (std::size_t i = 2; i < asked.size(); ++i) std::move(asked[i]).answer(ResponseCode::SUCCESS);
+  broker->scripts.clear();
+  engine->advance(6s);
+  for (const QueueProgress& progress : consumer.progress()) EXPECT_EQ(progress.committed, 2) << progress.messageQueue;
 }
 
 // A broker may execute a pull later than the commit that was sent after it: Apache has a pool of threads for each. What
