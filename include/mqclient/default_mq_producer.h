@@ -66,7 +66,8 @@ class MQCLIENT_EXPORT MQProducer : public MQClient {
   Result<void> sendOneway(Message message);
   Result<void> sendOneway(Message message, MessageQueueSelector selector);
 
-  /// The queues that sends to `topic` choose from, ascending.
+  /// The queues that sends to `topic` choose from, ascending. kNoRoute: there is no such topic; one that a send of this
+  /// producer has just made is waited for, up to sendMsgTimeout.
   Result<std::vector<MessageQueue>> fetchPublishMessageQueues(std::string topic);
 
   /// Completes when everything accepted so far has completed.
