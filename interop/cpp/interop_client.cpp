@@ -11,7 +11,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <iterator>
@@ -35,11 +34,11 @@ namespace {
 constexpr auto kArrive = 30s;  // what was sent is with its listener
 constexpr auto kShare = 60s;   // a group has settled: beyond one round of heartbeats
 constexpr auto kPause = 1s;
-constexpr auto kStray = 250ms;     // long enough for a message that should not come
-constexpr auto kIdle = 3s;         // a pull is held at the broker by then
-constexpr auto kAtOnce = 500ms;    // Apache looks at held pulls every 5 s, unless an arrival wakes them
-constexpr int kQueuesOfNew = 4;    // min(the client's defaultTopicQueueNums, the queues of TBW102)
-constexpr int kBodyMax = 4 << 20;  // of client and broker alike
+constexpr auto kStray = 250ms;              // long enough for a message that should not come
+constexpr auto kIdle = 3s;                  // a pull is held at the broker by then
+constexpr auto kAtOnce = 500ms;             // Apache looks at held pulls every 5 s, unless an arrival wakes them
+constexpr int kQueuesOfNew = 4;             // min(the client's defaultTopicQueueNums, the queues of TBW102)
+constexpr std::size_t kBodyMax = 4u << 20;  // of client and broker alike
 constexpr int kMessageIllegal = 13;
 
 constexpr int kExchanged = 40;
@@ -51,6 +50,8 @@ std::string bodyOf(int number) {
   for (std::size_t k = 0; k < body.size(); ++k) body[k] = static_cast<char>(k * 31 + static_cast<std::size_t>(number));
   return body;
 }
+
+std::map<std::string, std::string> environment;  // filled by main
 
 struct Failed : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -143,7 +144,8 @@ class Inbox {
     }
     return true;
   }
-  void expectExactly(std::size_t count) const {
+  void expectExactly(int wanted) const {
+    const auto count = static_cast<std::size_t>(wanted);
     expect(waitUntil([&] { return this->count() >= count; }, kArrive), this->count(), " of ", count,
            " messages arrived in ", kArrive.count(), " s");
     waitUntil([] { return false; }, kStray);
@@ -158,8 +160,8 @@ class Inbox {
 
 /// With INTEROP_LOG=yes the library tells what it does, on standard error.
 std::function<void(LogLevel, std::string_view, std::string_view)> logger() {
-  const char* wanted = std::getenv("INTEROP_LOG");
-  if (wanted == nullptr || std::string_view(wanted) != "yes") return {};
+  const auto wanted = environment.find("INTEROP_LOG");
+  if (wanted == environment.end() || wanted->second != "yes") return {};
   return [](LogLevel, std::string_view component, std::string_view line) {
     static std::mutex mutex;
     const std::scoped_lock lock(mutex);
@@ -220,7 +222,7 @@ std::string sync(Row& row) {
     ids.insert(sent.msgId);
     ids.insert(sent.offsetMsgId);
   }
-  expect(ids.size() == 2u * kMessages, ids.size(), " different ids of ", 2 * kMessages);
+  expect(static_cast<int>(ids.size()) == 2 * kMessages, ids.size(), " different ids of ", 2 * kMessages);
   expect(offsets.size() == kQueuesOfNew, offsets.size(), " queues took part, not ", kQueuesOfNew);
   for (const auto& [queue, of] : offsets) {
     expect(of.size() == kMessages / kQueuesOfNew, of.size(), " messages in ", queue);
@@ -277,6 +279,7 @@ std::string batch(Row& row) {
   std::map<std::string, std::pair<MessageQueue, std::int64_t>> where;
   for (int b = 0; b < kBatches; ++b) {
     std::vector<Message> messages;
+    messages.reserve(kSize);
     for (int i = 0; i < kSize; ++i) {
       messages.push_back(
           Message(row.topic, text(b, '/', i)).setKeys(text('k', b, '-', i)).setTags("t" + std::to_string(b)));
@@ -448,7 +451,7 @@ std::string newTopic(Row& row) {
 
 std::string refused(Row& row) {
   row.openTopic();
-  auto patient = orFail(DefaultMQProducer::start(row.topic + "-big", row.client, {.maxMessageSize = 4u * kBodyMax}),
+  auto patient = orFail(DefaultMQProducer::start(row.topic + "-big", row.client, {.maxMessageSize = 4 * kBodyMax}),
                         "starting a producer");
   std::ostringstream said;
   const auto refusal = [&](const char* what, const Result<SendResult>& r, int code) {
@@ -475,14 +478,14 @@ std::string refused(Row& row) {
   return said.str();
 }
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  expect(value != nullptr, name, " is not set");
-  return value;
+std::string given(const char* name) {
+  const auto found = environment.find(name);
+  expect(found != environment.end(), name, " is not set");
+  return found->second;
 }
 
 std::string write(Row& row) {
-  row.topic = environment("INTEROP_TOPIC");
+  row.topic = given("INTEROP_TOPIC");
   for (int i = 0; i < kExchanged; ++i) {
     row.send(Message(row.topic, bodyOf(i))
                  .setTags("tag-" + std::to_string(i % 3))
@@ -496,16 +499,16 @@ std::string write(Row& row) {
 }
 
 std::string read(Row& row) {
-  row.topic = environment("INTEROP_TOPIC");
+  row.topic = given("INTEROP_TOPIC");
   std::set<std::string> missing;
-  std::istringstream writers(environment("INTEROP_WRITERS"));
+  std::istringstream writers(given("INTEROP_WRITERS"));
   int count = 0;
   for (std::string writer; writers >> writer; ++count) {
     for (int i = 0; i < kExchanged; ++i) missing.insert(text(writer, ' ', i));
   }
   Inbox inbox;
   auto consumer = row.consume(inbox);
-  inbox.expectExactly(missing.size());
+  inbox.expectExactly(static_cast<int>(missing.size()));
   for (const Inbox::Letter& l : inbox.letters()) {
     const std::string number(l.message.property("number").value_or("?"));
     const std::string name = text(l.message.property("writer").value_or("?"), ' ', number);
@@ -540,7 +543,12 @@ int usage() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv, char** variables) {
+  for (; *variables != nullptr; ++variables) {
+    const std::string_view variable(*variables);
+    const std::size_t equals = variable.find('=');
+    if (equals != std::string_view::npos) environment.emplace(variable.substr(0, equals), variable.substr(equals + 1));
+  }
   std::vector<const Named*> wanted;
   for (int i = 2; i < argc; ++i) {
     const std::string name = argv[i];
