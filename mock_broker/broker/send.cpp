@@ -200,7 +200,7 @@ void BrokerCore::storeMessage(const Topic& topic, const protocol::SendMessageVie
     record.queueId =
         static_cast<std::int32_t>(engine_->random() % static_cast<std::uint64_t>(std::max(1, config.writeQueueNums)));
   }
-  const base::Slice body = request.command.body.flatten();
+  base::Slice body = request.command.body.flatten();
   record.body = body.bytes();
   record.topic = config.topicName;
   record.flag = header.flag;
@@ -217,7 +217,7 @@ void BrokerCore::storeMessage(const Topic& topic, const protocol::SendMessageVie
     task = encodeBatch(topic, header, record, refusal);
   } else {
     task = encodeSingle(header, record, dead_letter, refusal);
-    if (task) task->body = body;
+    if (task) task->body = std::move(body);  // its bytes stay where they are
   }
   if (!task) return refuseSend(std::move(responder), refusal);
   task->core = this;
@@ -379,7 +379,8 @@ void BrokerCore::append(SendTask& task) {
   }
   task.result = store_.put(*task.queue, task.image(), task.parts(), engine_->wallMillis());
   if (task.result.status != store::PutStatus::PUT_OK) return;
-  messages_stored_.fetch_add(task.parts().size(), std::memory_order_relaxed);
+  messages_stored_.store(messages_stored_.load(std::memory_order_relaxed) + task.parts().size(),
+                         std::memory_order_relaxed);  // written in *log* only
   // Published, then asked who waits: a hold does it in the other order (B6).
   if (task.queue->waiters.load(std::memory_order_seq_cst) > 0) listArrival(*task.queue);
   if (const std::uint64_t dropped = store_.log().segmentsDropped(); dropped != trimmed_segments_) [[unlikely]] {

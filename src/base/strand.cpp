@@ -24,10 +24,16 @@ bool Strand::isCurrent() const noexcept {
 bool Strand::push(Task& t) noexcept {
   std::uintptr_t seen = word_.load(std::memory_order_relaxed);
   for (;;) {
+    if (seen == kIdle) {  // ours from here on: the task need not go through the word
+      if (!word_.compare_exchange_weak(seen, kBusy, std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
+      t.next = nullptr;
+      pending_ = &t;
+      return true;
+    }
     t.next = seen > kBusy ? reinterpret_cast<Task*>(seen) : nullptr;
     if (word_.compare_exchange_weak(seen, reinterpret_cast<std::uintptr_t>(&t), std::memory_order_acq_rel,
                                     std::memory_order_relaxed)) {
-      return seen == kIdle;
+      return false;
     }
   }
 }
@@ -63,7 +69,11 @@ bool Strand::runTurn() noexcept {
   Engine& engine = *engine_;
   Ref<Object> keep;  // the object of the task run last: alive until the strand has been left
   Task* list = std::exchange(pending_, nullptr);
-  if (!list) list = takeAll();
+  if (list) {
+    engine.noteStrandQueue(1);
+  } else {
+    list = takeAll();
+  }
   int tasks = 0;
   std::int64_t started = 0;
   for (;;) {

@@ -83,7 +83,7 @@ class Strand {
   bool runTurn() noexcept;
 
   StrandWord word_{kIdle};   // kIdle | kBusy | newest Task*, linked to the older ones
-  Task* pending_ = nullptr;  // taken but not yet run; owner only, in order
+  Task* pending_ = nullptr;  // taken, or posted to the idle strand, but not yet run; owner only, in order
   Engine* engine_;
 };
 static_assert(sizeof(Strand) == 3 * sizeof(void*));

@@ -63,7 +63,7 @@ void SendOperation::attempt(base::SteadyTime now) noexcept {
   base::Engine& engine = core_->engine();
   const route::TopicPublishInfo::Broker& broker = info_->brokerOf(queue_);
   ++tried_;
-  broker_ = broker.state;
+  broker_ = broker.state.get();
   sent_at_ = now;
   if (broker.address.empty()) {
     return attemptFailed(Error(ErrorCode::kNoRoute, broker_->name() + " has no master in the route"), now);
@@ -139,13 +139,13 @@ void SendOperation::attemptFailed(Error error, base::SteadyTime now) noexcept {
 
 void SendOperation::tryAgain(const Error& why, base::SteadyTime now) noexcept {
   complaints_ += (complaints_.empty() ? "" : "; ") + broker_->name() + ": " + why.message();
+  earlier_.emplace_back(broker_);  // before its route may go
   if (!fixed_queue_) {
     // The newest route: the broker may have left it meanwhile.
     if (PublishInfoPtr fresh = topic_->info(core_->instance().faults()); fresh && fresh->ok()) info_ = std::move(fresh);
     queue_ = route::selectOneMessageQueue(*info_, topic_->turn(), core_->instance().faults().avoids(),
-                                          now.time_since_epoch().count(), broker_.get());
+                                          now.time_since_epoch().count(), earlier_.back().get());
   }
-  earlier_.push_back(std::move(broker_));
   attempt(now);
 }
 
@@ -177,7 +177,6 @@ void SendOperation::stored(SendStatus status, protocol::RemotingCommand&& respon
   stored_in_.emplace(info_->queues[queue_]);
   topic_.reset();
   info_.reset();
-  broker_.reset();
   what_.body = {};
   if (what_.id.size <= kept_id_.size()) {  // this thread made the properties: it drops them
     what_.properties.copy(kept_id_.data(), what_.id.size, what_.id.at);

@@ -68,7 +68,7 @@ class SendOperation final : public base::Receiver<protocol::RemotingCommand>,
   base::Completion<SendResult> done_;
 
   PublishInfoPtr info_;
-  base::Ref<route::BrokerState> broker_;  // of the try under way
+  route::BrokerState* broker_ = nullptr;  // of the try under way; info_ keeps it
   std::size_t queue_ = 0;
   base::SteadyTime sent_at_{};
   int tried_ = 0;

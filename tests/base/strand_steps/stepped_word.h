@@ -30,7 +30,7 @@ class SteppedWord {
       return false;
     }
     value_ = desired;
-    pushed(*this, desired);
+    pushed();
     return true;
   }
   /// Only the leave (busy to idle) is a strong one.
@@ -46,8 +46,8 @@ class SteppedWord {
     return true;
   }
 
-  static void step() noexcept;                                             // the scheduler's
-  static void pushed(const SteppedWord& w, std::uintptr_t task) noexcept;  // a task took its place in w
+  static void step() noexcept;    // the scheduler's
+  static void pushed() noexcept;  // the running fiber's post has taken its place
   static inline bool plant_lost_wake = false;
 
  private:

@@ -99,7 +99,7 @@ class Round {
       bodies.emplace_back([this, p, mine = owners]() mutable {
         for (std::size_t k = 0; k < 2; ++k) {
           Step& t = tasks_[2 * p + k];
-          t.owner->strand.post(t);
+          post(t.owner->strand, t);
         }
         mine = {};  // from here on only tasks keep the strands
         ++posters_done_;
@@ -125,13 +125,10 @@ class Round {
   }
   const std::string& broken() const { return broken_; }
 
-  void onPushed(std::uintptr_t task) {
-    for (const Step& t : tasks_) {
-      if (reinterpret_cast<std::uintptr_t>(static_cast<const Task*>(&t)) == task) {
-        pushed_[t.owner->number].push_back(t.number);
-        return;
-      }
-    }
+  /// A strand's word was changed by a post of the fiber that runs now: its task has its place.
+  void onPushed() {
+    const Step& t = *posting_[fibers_.current()];
+    pushed_[t.owner->number].push_back(t.number);
   }
   void onRun(Step& t) {
     const std::size_t strand = t.owner->number;
@@ -140,7 +137,7 @@ class Round {
     if (!t.owner->strand.isCurrent()) fail("S1: a task runs outside its strand");
     active_[strand] = on_stack_[fibers_.current()] = true;
     fibers_.step();
-    if (t.inner) t.other->strand.post(*t.inner);
+    if (t.inner) post(t.other->strand, *t.inner);
     active_[strand] = on_stack_[fibers_.current()] = false;
     ran_[strand].push_back(t.number);
     ++t.runs;
@@ -154,6 +151,10 @@ class Round {
   }
 
  private:
+  void post(Strand& strand, Step& t) {
+    posting_[fibers_.current()] = &t;
+    strand.post(t);
+  }
   static void setOwner(Step& t, Owner& o) {
     t.owner = &o;
     t.alive = Ref<Object>(&o);
@@ -173,6 +174,7 @@ class Round {
   Fibers& fibers_;
   Ref<StepEngine> engine_;
   std::array<Step, kTasks> tasks_;
+  std::array<const Step*, kPosters + 1> posting_{};  // by each fiber, last
   std::array<std::vector<std::size_t>, 2> pushed_;
   std::array<std::vector<std::size_t>, 2> ran_;
   std::array<bool, 2> active_{};
@@ -311,8 +313,8 @@ void SteppedWord::step() noexcept {
   if (g_fibers) g_fibers->step();
 }
 
-void SteppedWord::pushed(const SteppedWord&, std::uintptr_t task) noexcept {
-  if (g_round) g_round->onPushed(task);
+void SteppedWord::pushed() noexcept {
+  if (g_round) g_round->onPushed();
 }
 
 }  // namespace mqclient::base
