@@ -182,7 +182,7 @@ TEST(Future, ErrorsTravelThroughCoroutines) {
 }
 
 Future<void> throwing() {
-  co_await Future<int>::ready(1);
+  static_cast<void>(co_await Future<int>::ready(1));
   throw std::runtime_error("in a coroutine");
 }
 
@@ -194,7 +194,7 @@ TEST(Future, WhatACoroutineThrowsIsItsError) {
 }
 
 Future<Role> roleAfter(Future<int> first) {
-  co_await std::move(first);
+  static_cast<void>(co_await std::move(first));
   co_return Activation::ofThisThread().role();
 }
 

@@ -208,7 +208,7 @@ TEST_F(Sends, ServicesThatAreNotHereRefuse) {
 
 struct Bad {
   std::string e{"not a number"};
-  static constexpr std::string_view kName = "Bad";
+  [[maybe_unused]] static constexpr std::string_view kName = "Bad";
   static constexpr auto fields() { return std::tuple{protocol::must("e", &Bad::e)}; }
 };
 

@@ -106,7 +106,7 @@ TEST(UniqId, CounterWrapsAndPidIsCut) {
 }
 
 TEST(UniqId, MonthBeginsWhereTheClockStands) {
-  constexpr std::int64_t kHour = 3600 * 1000;
+  constexpr std::int64_t kHour = std::int64_t{3600} * 1000;
   // 1 November 2023 00:30 in Shanghai is still October in UTC.
   const std::int64_t instant = 1698796800000 - 8 * kHour + kHour / 2;
   EXPECT_EQ(monthStartMillis(instant, 8 * 3600), 1698796800000 - 8 * kHour);

@@ -120,8 +120,8 @@ TEST_F(RemotingServerTest, AResponderAnswersOnce) {
   ask(client, requestFrame(1));
   Responder r = std::move(handler_->held.front().responder);
   std::move(r).answer(ResponseCode::SUCCESS);
-  std::move(r).answer(ResponseCode::SYSTEM_ERROR);
-  std::move(r).discard(Discard::kStopping);
+  std::move(r).answer(ResponseCode::SYSTEM_ERROR);  // NOLINT(bugprone-use-after-move): that is the question
+  std::move(r).discard(Discard::kStopping);         // NOLINT(bugprone-use-after-move)
   EXPECT_EQ(client.frames.size(), 1u);
 }
 

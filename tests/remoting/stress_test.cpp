@@ -71,7 +71,7 @@ class RemotingStress : public testing::Test {
 
 TEST_F(RemotingStress, EveryInvocationIsAnsweredOnce) {
   constexpr int kEach = 25'000;
-  start({.in_flight_max = kThreads * kEach});
+  start({.in_flight_max = std::size_t{kThreads} * kEach});
   Tally tally(*engine_, kThreads * kEach);
   inThreads([&](int) {
     for (int i = 0; i < kEach; ++i) invoke(tally);
@@ -87,7 +87,7 @@ TEST_F(RemotingStress, EveryInvocationIsAnsweredOnce) {
 
 TEST_F(RemotingStress, ConnectionsThatComeAndGoLoseNoCompletion) {
   constexpr int kEach = 5'000;
-  start({.in_flight_max = kThreads * kEach,
+  start({.in_flight_max = std::size_t{kThreads} * kEach,
          .reconnect_backoff_min = base::Millis(1),
          .reconnect_backoff_max = base::Millis(1)});
   Tally tally(*engine_, (kThreads - 1) * kEach);

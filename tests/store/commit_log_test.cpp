@@ -44,7 +44,7 @@ TEST(CommitLogTest, StoresTheGoldenRecord) {
 TEST(CommitLogTest, UnitsLieInFilesAsTheyWouldOnDisk) {
   auto files = makeMemoryFileSystem();
   ConsumeQueue queue(*files, "TopicTest", 3, 300'000);
-  for (int i = 0; i < 7; ++i) ASSERT_TRUE(queue.put(std::vector<Unit>{{i * 100, 100, 0}}));
+  for (int i = 0; i < 7; ++i) ASSERT_TRUE(queue.put(std::vector<Unit>{{std::int64_t{i} * 100, 100, 0}}));
   ASSERT_TRUE(queue.put(std::vector<Unit>{{0x3e8, 0x73, 0x27a807}}));
   const auto bytes = files->read("consumequeue/TopicTest/3/00000000000000000000");
   ASSERT_TRUE(bytes);

@@ -18,7 +18,6 @@ namespace {
 using testing::Fibers;
 
 constexpr std::size_t kPosters = 3;
-constexpr std::size_t kExecutor = kPosters;  // the fiber that runs what is submitted
 constexpr std::size_t kTasks = 2 * kPosters + 1;
 
 class Round;
