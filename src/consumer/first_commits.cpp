@@ -28,6 +28,12 @@ void FirstCommits::answered(const MessageQueue& queue, bool ok) {
   for (auto& [of, send] : waiting) run(of, std::move(send));
 }
 
+void FirstCommits::known(const MessageQueue& queue) {
+  base::MutexLock lock(mutex_);
+  Part& part = parts_[nameOf(queue)];
+  if (part.state == State::kNone) part.state = State::kDone;
+}
+
 bool FirstCommits::done(const MessageQueue& queue) const {
   base::MutexLock lock(mutex_);
   const auto found = parts_.find(nameOf(queue));

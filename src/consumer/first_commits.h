@@ -25,6 +25,8 @@ class FirstCommits {
   /// Runs `send` now or later. Whatever it begins ends with answered().
   void run(const MessageQueue& queue, Send send);
   void answered(const MessageQueue& queue, bool ok);
+  /// The broker told an offset of `queue` that somebody committed: it has the table.
+  void known(const MessageQueue& queue);
   /// The broker has the table: commits need not wait any more.
   bool done(const MessageQueue& queue) const;
 

@@ -141,6 +141,8 @@ void ProcessQueue::findOffset() {
                       if (!answer) return enterBackOff(kDelayAfterError, answer.error());
                       if (!*answer) return findOffsetByPolicy();
                       committed_.store(**answer, std::memory_order_relaxed);
+                      // 0 is also what a broker says of a group that never committed.
+                      if (**answer > 0) context_->first_commits.known(queue_);
                       startAt(**answer);
                     });
                   }));

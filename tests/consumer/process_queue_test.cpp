@@ -454,6 +454,15 @@ TEST_F(ProcessQueueTest, AnOlderCommitOfAnotherMemberIsPutRightByTheNextPull) {
   EXPECT_EQ(broker->commits.front().second, 2) << "confirmed long ago, and said again";
 }
 
+TEST_F(ProcessQueueTest, AnOlderCommitIsPutRightAlsoByAMemberThatHasNothingToCommit) {
+  broker->stored_offset = 2;
+  auto consumer = start(collecting()).value();
+  broker->answerPull(ResponseCode::PULL_NOT_FOUND, 2);
+  engine->advance(1s);
+  ASSERT_FALSE(broker->commits.empty());
+  EXPECT_EQ(broker->commits.front().second, 2) << "what the broker told at the beginning shows that it has the table";
+}
+
 TEST_F(ProcessQueueTest, AFailedCommitIsRepeated) {
   broker->stored_offset = 0;
   broker->scripts[RequestCode::UPDATE_CONSUMER_OFFSET] = [](Request&, Responder& r) {
