@@ -127,10 +127,7 @@ class Ours:
 
     def __enter__(self):
         with open(os.path.join(state("logs"), "ours.err"), "w", encoding="utf-8") as err:
-            broker = os.path.join(self.bin_dir, "mqbroker")
-            line = [broker, "--listen-port", "0", "--namesrv-port", "0"]
-            if not os.path.exists(broker):
-                line = [os.path.join(self.bin_dir, "interop_server")]
+            line = [os.path.join(self.bin_dir, "mqbroker"), "--listen-port", "0", "--namesrv-port", "0"]
             self.child = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err, text=True,
                                           start_new_session=True, preexec_fn=die_with_parent)
         self.address = self.child.stdout.readline().strip()
