@@ -1,7 +1,6 @@
 #include "base/listener_pool.h"
 
 #include <sched.h>
-#include <time.h>
 
 #include <algorithm>
 #include <optional>
@@ -14,9 +13,7 @@ namespace {
 constexpr std::size_t kLine = 64;
 
 std::int64_t processCpuNanos() noexcept {
-  timespec t;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
+  return clockNanos(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 }  // namespace

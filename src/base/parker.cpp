@@ -17,10 +17,14 @@ constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 
 }  // namespace
 
-std::int64_t steadyNanos() noexcept {
+std::int64_t clockNanos(clockid_t clock) noexcept {
   timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(clock, &t);
   return static_cast<std::int64_t>(t.tv_sec) * kNanosPerSecond + t.tv_nsec;
+}
+
+std::int64_t steadyNanos() noexcept {
+  return clockNanos(CLOCK_MONOTONIC);
 }
 
 bool sleepWhile(const std::atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t deadline) noexcept {

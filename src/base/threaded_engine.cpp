@@ -181,11 +181,7 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
   }
 
   std::int64_t monotonicNanos() const noexcept override { return steadyNanos(); }
-  std::int64_t coarseNanos() const noexcept override {
-    timespec t{};
-    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-    return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
-  }
+  std::int64_t coarseNanos() const noexcept override { return clockNanos(CLOCK_MONOTONIC_COARSE); }
   WallTime wallNow() const noexcept override { return std::chrono::system_clock::now(); }
 
   Ref<ListenerGroup> makeListenerGroup(std::string name, int cap) override {
