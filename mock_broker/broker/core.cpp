@@ -14,10 +14,6 @@ namespace {
 constexpr base::Millis kRegisterSlack{1'000};
 constexpr std::size_t kOffsetDigits = 16;  // of an offset message id
 
-std::string atPort(const std::string& ip, int port) {
-  return (ip.find(':') == std::string::npos ? ip : "[" + ip + "]") + ":" + std::to_string(port);
-}
-
 std::vector<std::string> complaintsAbout(const BrokerOptions& o) {
   std::vector<std::string> complaints;
   const auto want = [&complaints](bool good, std::string text) {
@@ -26,7 +22,7 @@ std::vector<std::string> complaintsAbout(const BrokerOptions& o) {
   want(static_cast<bool>(o.engine), "engine is missing");
   want(static_cast<bool>(o.transport), "transport is missing");
   want(protocol::RecordHost::parse(o.address).has_value(), "address '" + o.address + "' is not ip:port");
-  want(o.brokerIP1.empty() || protocol::RecordHost::parse(atPort(o.brokerIP1, 0)).has_value(),
+  want(o.brokerIP1.empty() || protocol::RecordHost::parse(protocol::hostAndPort(o.brokerIP1, 0)).has_value(),
        "brokerIP1 '" + o.brokerIP1 + "' is not an IP");
   want(!protocol::complaintAboutTopic(o.brokerName), "brokerName '" + o.brokerName + "' is not a legal name");
   want(!protocol::complaintAboutTopic(o.brokerClusterName),
@@ -101,7 +97,7 @@ Result<base::Ref<BrokerCore>> BrokerCore::start(BrokerOptions options) {
   if (!server) return std::move(server).error();
   options.address = (*server)->address();
   if (!options.brokerIP1.empty()) {
-    protocol::RecordHost told = *protocol::RecordHost::parse(atPort(options.brokerIP1, 0));
+    protocol::RecordHost told = *protocol::RecordHost::parse(protocol::hostAndPort(options.brokerIP1, 0));
     told.port = protocol::RecordHost::parse(options.address)->port;
     options.address = told.toString();
   }

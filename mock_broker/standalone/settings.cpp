@@ -347,8 +347,7 @@ bool isAnyAddress(std::string_view ip) {
 }
 
 std::string addressOf(std::string_view ip, std::int32_t port) {
-  const std::string plain = withoutBrackets(ip);
-  return (plain.find(':') == std::string::npos ? plain : "[" + plain + "]") + ":" + std::to_string(port);
+  return protocol::hostAndPort(withoutBrackets(ip), port);
 }
 
 }  // namespace mqclient::standalone

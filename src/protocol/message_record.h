@@ -32,6 +32,9 @@ struct RecordHost {
   bool operator==(const RecordHost&) const = default;
 };
 
+/// "ip:port", an IPv6 address (without brackets) in brackets.
+std::string hostAndPort(const std::string& ip, std::int32_t port);
+
 inline constexpr std::uint32_t kMessageMagicV1 = 0xDAA320A7u;
 inline constexpr std::uint32_t kMessageMagicV2 = 0xDAA320ABu;  ///< two bytes of topic length
 inline constexpr std::uint32_t kBlankMagic = 0xCBD43194u;      ///< filler at the end of a commit-log file

@@ -136,8 +136,11 @@ std::string RecordHost::ipToString() const {
 }
 
 std::string RecordHost::toString() const {
-  const std::string address = ipToString();
-  return (v6 ? "[" + address + "]:" : address + ":") + std::to_string(port);
+  return hostAndPort(ipToString(), port);
+}
+
+std::string hostAndPort(const std::string& ip, std::int32_t port) {
+  return (ip.find(':') == std::string::npos ? ip : "[" + ip + "]") + ":" + std::to_string(port);
 }
 
 }  // namespace mqclient::protocol
