@@ -81,6 +81,7 @@ BrokerCore::BrokerCore(BrokerOptions options, const protocol::RecordHost& store_
       started_(engine_->now()),
       boot_ms_(engine_->wallMillis()),
       log_(*engine_),
+      answers_(*engine_),
       tables_(*engine_),
       groups_(options_),
       scan_timer_(tables_, [this] { scanClients(); }) {}

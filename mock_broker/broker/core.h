@@ -160,6 +160,7 @@ class BrokerCore final : public remoting::RequestHandler {
   const std::int64_t boot_ms_;
 
   base::Strand log_;
+  base::Strand answers_;  // what was appended is answered here: one after the other, so that they gather
   // below: log strand only
   std::vector<base::Ref<store::ConsumeQueue>> arrivals_;  // queues with waiters that got messages in this activation
   bool flush_posted_ = false;

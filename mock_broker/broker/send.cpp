@@ -364,7 +364,7 @@ base::Next SendTask::run() noexcept {
     appended = true;
     core->append(*this);
     alive = base::Ref<base::Object>(core);
-    base::after(*core->engine_, *this);  // encoding the answer is not the log's business (B2)
+    core->answers_.post(*this);  // encoding the answer is not the log's business (B2)
     return base::Next::kDone;
   }
   core->answerSend(*this);
