@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <type_traits>
@@ -36,26 +37,32 @@ class IoHandler {
 };
 
 /// Where the sockets of one reactor receive: blocks that are filled from front to back and shared by the slices cut
-/// from them. A block is written again only as a new one: what a slice covers never changes. Threads  the reactor.
+/// from them. A block is written again only as a new one: what a slice covers never changes. Threads  the one that
+/// receives.
 class ReadBuffer {
  public:
   static constexpr std::size_t kBlockBytes = 128u << 10;
   static constexpr std::size_t kLeastRoom = 64u << 10;
 
-  /// Room for at least kLeastRoom bytes.
+  explicit ReadBuffer(std::size_t block_bytes = kBlockBytes, std::size_t least_room = kLeastRoom) noexcept
+      : block_bytes_(block_bytes), least_room_(least_room) {}
+  /// At least `least_room` bytes.
   std::span<std::byte> room();
   /// The first `n` bytes of the room, which somebody has written.
   Slice take(std::size_t n) noexcept;
 
  private:
+  const std::size_t block_bytes_;
+  const std::size_t least_room_;
   std::shared_ptr<std::byte[]> block_;
   std::size_t used_ = 0;
 };
 
-/// One reactor as its sockets see it (N1): a connection joins one for life; reads, arms and closes there.
+/// One reactor as its sockets see it (N1): a connection joins one for life; reads, arms and closes there, unless it
+/// lends its reading to a thread that waits for an answer (base/answer_source.h).
 ///
-/// Threads  post(), isCurrent(), leave(), runtimeOutput(): any. Everything else: the reactor's own, so inside a posted
-///          task or onIo().
+/// Threads  post(), isCurrent(), leave(), runtimeOutput(): any; change(): any that keeps remove() from running
+///          meanwhile. Everything else: the reactor's own, so inside a posted task or onIo().
 /// Lifetime lives as long as its engine, which whoever joined keeps alive.
 class IoReactor {
  public:
@@ -71,7 +78,7 @@ class IoReactor {
   /// The socket that joined (Engine::joinIo) is gone.
   virtual void leave() noexcept = 0;
   /// Bytes that wait in the outputs of the whole runtime beyond what each connection may hold uncounted (N5).
-  virtual std::atomic<std::size_t>& runtimeOutput() noexcept = 0;
+  virtual std::atomic<std::int64_t>& runtimeOutput() noexcept = 0;
 
   /// 0, or the errno: the system has no descriptor for a poller left, or cannot poll `fd`. `handler` is heard from now
   /// on until remove().

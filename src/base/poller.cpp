@@ -28,12 +28,12 @@ epoll_event eventFor(IoHandler* handler, IoInterest interest) noexcept {
 }  // namespace
 
 std::span<std::byte> ReadBuffer::room() {
-  if (!block_ || kBlockBytes - used_ < kLeastRoom) {
+  if (!block_ || block_bytes_ - used_ < least_room_) {
     block_.reset();  // first: unless somebody holds a slice, its memory is the next block's
-    block_ = std::make_shared_for_overwrite<std::byte[]>(kBlockBytes);
+    block_ = std::make_shared_for_overwrite<std::byte[]>(block_bytes_);
     used_ = 0;
   }
-  return {block_.get() + used_, kBlockBytes - used_};
+  return {block_.get() + used_, block_bytes_ - used_};
 }
 
 Slice ReadBuffer::take(std::size_t n) noexcept {
@@ -188,7 +188,6 @@ int ReactorIo::add(int fd, IoHandler& handler, IoInterest interest) noexcept {
 }
 
 void ReactorIo::change(int fd, IoHandler& handler, IoInterest interest) noexcept {
-  assert(isCurrent());
   poller_->change(fd, handler, interest);
 }
 

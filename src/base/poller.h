@@ -14,7 +14,7 @@
 namespace mqclient::base {
 
 /// epoll and an eventfd: where a reactor with sockets sleeps, and what wakes it.
-/// Threads  wake(): any. Everything else: the reactor.
+/// Threads  wake(): any; change(): any, while `fd` is not removed. Everything else: the reactor.
 class Poller {
  public:
   /// Null and errno: no descriptor is left.
@@ -53,7 +53,7 @@ class Poller {
 /// Threads  as IoReactor; run(), look() and deliver(): the reactor.
 class ReactorIo final : public IoReactor {
  public:
-  ReactorIo(Parker& parker, std::atomic<std::size_t>& runtime_output) noexcept
+  ReactorIo(Parker& parker, std::atomic<std::int64_t>& runtime_output) noexcept
       : parker_(parker), runtime_output_(runtime_output) {}
   ~ReactorIo();
 
@@ -74,7 +74,7 @@ class ReactorIo final : public IoReactor {
   using IoReactor::post;
   bool isCurrent() const noexcept override;
   void leave() noexcept override { sockets_.fetch_sub(1, std::memory_order_relaxed); }
-  std::atomic<std::size_t>& runtimeOutput() noexcept override { return runtime_output_; }
+  std::atomic<std::int64_t>& runtimeOutput() noexcept override { return runtime_output_; }
   int add(int fd, IoHandler& handler, IoInterest interest) noexcept override;
   void change(int fd, IoHandler& handler, IoInterest interest) noexcept override;
   void remove(int fd, IoHandler& handler) noexcept override;
@@ -82,7 +82,7 @@ class ReactorIo final : public IoReactor {
 
  private:
   Parker& parker_;
-  std::atomic<std::size_t>& runtime_output_;
+  std::atomic<std::int64_t>& runtime_output_;
   std::atomic<Task*> posted_{nullptr};  // newest first
   std::atomic<int> sockets_{0};
   std::unique_ptr<Poller> poller_;  // made by the reactor, dies with the engine: wake() may come until then

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/answer_source.h"
 #include "base/engine.h"
 #include "base/environment.h"
 #include "base/free_queue.h"
@@ -165,6 +166,9 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
   void submit(Runnable r) noexcept override {
     ready_.push(r);
     std::uint64_t seen = work_.fetch_add(kOneReady, std::memory_order_acq_rel);
+    // A reactor takes what it left itself, after its next look at its sockets: to wake another one for it costs more
+    // than a turn, and moves what the turn works on to another core's cache.
+    if (t_reactor_of == this && seen < kOwnBacklog * kOneReady) return;
     while ((seen & kParkedMask) != 0) {
       const auto i = static_cast<std::size_t>(std::countr_zero(seen & kParkedMask));
       const std::uint64_t bit = std::uint64_t{1} << i;
@@ -206,7 +210,10 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
     return &reactors_[index]->io;
   }
 
-  bool waitFor(WaitSlot& slot, SteadyTime deadline) override { return slot.parkUntil(deadline); }
+  bool waitFor(WaitSlot& slot, SteadyTime deadline) override {
+    if (const auto source = BlockingCall::take(); source.at) seats_.waitAt(*source.at, slot, deadline);
+    return slot.parkUntil(deadline);
+  }
 
   std::uint64_t random() noexcept override {
     thread_local Xoshiro256 generator(freshSeed());
@@ -250,10 +257,11 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
   // The count is in the high half: a runnable may be taken before it was counted, and below 0 it must not borrow from
   // the marks.
   static constexpr std::uint64_t kOneReady = std::uint64_t{1} << 32;
+  static constexpr std::uint64_t kOwnBacklog = 2;  // runnables that a reactor keeps to itself
   static constexpr std::uint64_t kParkedMask = kOneReady - 1;
 
   struct Reactor {
-    Reactor(std::int64_t now, std::atomic<std::size_t>& io_output_bytes) : wheel(now), io(parker, io_output_bytes) {}
+    Reactor(std::int64_t now, std::atomic<std::int64_t>& io_output_bytes) : wheel(now), io(parker, io_output_bytes) {}
     Parker parker;
     TimerWheel wheel;
     ReactorIo io;
@@ -410,8 +418,9 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
   std::atomic<bool> reap_{false};
   std::atomic<std::int64_t> supervise_at_{kNoDeadline};
   Mutex start_mutex_;
-  std::atomic<std::size_t> io_output_bytes_{0};
+  std::atomic<std::int64_t> io_output_bytes_{0};
   std::vector<std::unique_ptr<Reactor>> reactors_;
+  SeatPool seats_;
   LaneSet lanes_;
   Ref<ListenerPool> pool_;
   Ref<ListenerGroup> callbacks_;

@@ -19,8 +19,8 @@ class WaitSlot : public Object {
 
   /// Real waiting: until settled or `deadline` on the OS steady clock. For engines.
   bool parkUntil(SteadyTime deadline);
-  /// Simulation: `f` is called by settle(), under the slot's lock, besides waking a parked thread; it only marks and
-  /// notifies. False: the slot is settled already and `f` will not be called.
+  /// `f` is called by settle(), under the slot's lock, besides waking a parked thread; it only marks and notifies (the
+  /// simulation, or a thread that waits at a socket). False: the slot is settled already and `f` will not be called.
   bool setOnSettle(UniqueFunction<void()> f);
   /// Once this has returned, the function given to setOnSettle() is not running and will not run.
   void clearOnSettle();

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/answer_source.h"
 #include "client/user_code_wait.h"
 #include "producer/producer_core.h"
 #include "protocol/batch.h"
@@ -25,9 +26,11 @@ Error movedFrom() {
 // ---- the faces: one line each over the virtuals
 
 Result<SendResult> MQProducer::send(Message message, SendOptions options) {
+  const base::BlockingCall call;
   return doSend(std::move(message), std::nullopt, options).get();
 }
 Result<SendResult> MQProducer::send(Message message, MessageQueueSelector selector, SendOptions options) {
+  const base::BlockingCall call;
   return doSend(std::move(message), std::move(selector), options).get();
 }
 Future<SendResult> MQProducer::sendAsync(Message message, SendOptions options) {
@@ -37,6 +40,7 @@ Future<SendResult> MQProducer::sendAsync(Message message, MessageQueueSelector s
   return doSend(std::move(message), std::move(selector), options);
 }
 Result<SendResult> MQProducer::sendBatch(std::vector<Message> messages, SendOptions options) {
+  const base::BlockingCall call;
   return doSendBatch(std::move(messages), options).get();
 }
 Future<SendResult> MQProducer::sendBatchAsync(std::vector<Message> messages, SendOptions options) {

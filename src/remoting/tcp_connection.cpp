@@ -25,9 +25,6 @@ constexpr std::uintptr_t kClosed = 2;
 constexpr std::size_t kFramesPerWrite = 64;
 constexpr std::size_t kPiecesPerWrite = 256;
 constexpr std::size_t kBytesPerTurn = 1u << 20;
-/// A connection's output that is not counted for the runtime: counting costs a line that all connections share.
-constexpr std::size_t kUncountedOutput = 256u << 10;
-
 constexpr int kReadsPerLook = 4;
 /// Frames handed to the strand in one task, and held ones handed on in one step (S6).
 constexpr std::size_t kFramesPerStep = 64;
@@ -38,14 +35,10 @@ constexpr std::size_t kCopiedBytes = 8u << 10;
 /// Bytes cut and not yet handed on, beyond which an accepted connection is not read.
 constexpr std::size_t kUnhandledMax = 1u << 20;
 
-std::size_t countedPart(std::size_t bytes) noexcept {
-  return bytes > kUncountedOutput ? bytes - kUncountedOutput : 0;
-}
-
 }  // namespace
 
 /// Frames on the way from the home reactor to the strand.
-struct TcpConnection::FrameBatch final : base::Task {
+struct TcpConnection::FrameBatch final : base::Task, base::Pooled {
   explicit FrameBatch(TcpConnection& c) noexcept : to(c) {}
   void add(Chain&& frame) {
     bytes += frame.size();
@@ -98,6 +91,7 @@ TcpConnection::TcpConnection(Ref<base::Engine> engine, base::IoReactor& home, De
       serves_(side == Side::kServer),
       local_(SocketAddress::localOf(socket.get()).text()),
       peer_(SocketAddress::peerOf(socket.get()).text()),
+      output_(home.runtimeOutput()),
       output_task_(*this),
       socket_(std::move(socket)),
       close_task_(*this) {}
@@ -120,6 +114,7 @@ void TcpConnection::start() {
     if (const int failed = home_.add(socket_.get(), *this, {.read = true}); failed != 0) {
       return lost(Error(ErrorCode::kConnectionLost, "the socket cannot be polled: " + systemText(failed)));
     }
+    base::MutexLock lock(reading_mutex_);
     registered_ = true;
   };
   if (home_.isCurrent()) return begin();
@@ -129,30 +124,11 @@ void TcpConnection::start() {
 // ---- output, any thread
 
 bool TcpConnection::hasRoom(std::size_t bytes) const noexcept {
-  const std::size_t used = output_bytes_.load(std::memory_order_relaxed);
-  if (used > kOutputBytesMax || bytes > kOutputBytesMax - used) return false;
-  return home_.runtimeOutput().load(std::memory_order_relaxed) <= kRuntimeOutputMax;
-}
-
-bool TcpConnection::overOutputBound() const noexcept {
-  return output_bytes_.load() > kOutputBytesMax;
-}
-
-void TcpConnection::addOutput(std::size_t bytes) noexcept {
-  const std::size_t before = output_bytes_.fetch_add(bytes);
-  const std::size_t counted = countedPart(before + bytes) - countedPart(before);
-  if (counted > 0) home_.runtimeOutput().fetch_add(counted, std::memory_order_relaxed);
-}
-
-std::size_t TcpConnection::removeOutput(std::size_t bytes) noexcept {
-  const std::size_t before = output_bytes_.fetch_sub(bytes);
-  const std::size_t counted = countedPart(before) - countedPart(before - bytes);
-  if (counted > 0) home_.runtimeOutput().fetch_sub(counted, std::memory_order_relaxed);
-  return before - bytes;
+  return output_.hasRoom(bytes);
 }
 
 void TcpConnection::outputShrank(std::size_t bytes) noexcept {
-  const std::size_t left = removeOutput(bytes);
+  const std::size_t left = output_.remove(bytes);
   if (!held_back_.load() || left > kOutputBytesMax / 2 || !held_back_.exchange(false)) return;
   postResumeHeld();
 }
@@ -172,21 +148,24 @@ TcpConnection::Push TcpConnection::push(OutFrame& frame) noexcept {
 void TcpConnection::send(Chain frame, std::uint64_t tag) noexcept {
   if (closing_.load(std::memory_order_acquire)) return reportDropped(tag);
   const std::size_t size = frame.size();
-  auto* const out = new OutFrame{nullptr, std::move(frame), tag};
-  addOutput(size);  // first: its owner may write and uncount it at once
+  auto* const out = new OutFrame(std::move(frame), tag);
+  output_.add(size);  // first: its owner may write and uncount it at once
   switch (push(*out)) {
     case Push::kQueued:
       return;
     case Push::kClosed:
       delete out;
-      removeOutput(size);
+      output_.remove(size);
       return reportDropped(tag);
     case Push::kOwner:
       break;
   }
   // A client that waits for nothing else writes itself, which saves the wake of the reactor; what follows an unanswered
   // request gathers at home. A server writes after the activation: all its answers in one call.
-  if (!serves_ && strand().isCurrent() && handler_->moreUnderWay()) return continueAtHome();
+  if (!serves_ && strand().isCurrent()) {
+    if (handler_->moreUnderWay()) return continueAtHome();
+    base::BlockingCall::offer(*this, *this);
+  }
   output_task_.alive = Ref<Object>(this);
   base::after(*engine_, output_task_);
 }
@@ -253,10 +232,7 @@ void TcpConnection::writeTurn() noexcept {
     if (!at_home) return continueAtHome();  // it finds the same again, and may wait for what it wants
     return wrote == Wrote::kBlocked ? waitForRoom() : writeFailed();
   }
-  if (at_home && write_armed_) {
-    write_armed_ = false;
-    setInterest();
-  }
+  if (at_home && write_armed_) armWriting(false);
 }
 
 TcpConnection::Wrote TcpConnection::writeSome(std::size_t& total) noexcept {
@@ -310,10 +286,7 @@ void TcpConnection::wrote(std::size_t bytes) noexcept {
 void TcpConnection::waitForRoom() noexcept {
   waiting_ = true;
   waiting_since_ = engine_->now();
-  if (!write_armed_) {
-    write_armed_ = true;
-    setInterest();
-  }
+  if (!write_armed_) armWriting(true);
   watch(waiting_since_ + options_.stall_close);
 }
 
@@ -328,7 +301,20 @@ void TcpConnection::writeFailed() noexcept {
 }
 
 void TcpConnection::setInterest() noexcept {
-  if (registered_) home_.change(socket_.get(), *this, {.read = reading_, .write = write_armed_});
+  if (!registered_) return;
+  home_.change(socket_.get(), *this, {.read = reading_ && reader_ != Reader::kLent, .write = write_armed_});
+}
+
+void TcpConnection::armWriting(bool armed) noexcept {
+  base::MutexLock lock(reading_mutex_);
+  write_armed_ = armed;
+  setInterest();
+}
+
+void TcpConnection::setReading(bool reading) noexcept {
+  base::MutexLock lock(reading_mutex_);
+  reading_ = reading;
+  setInterest();
 }
 
 void TcpConnection::onIo(base::IoEvents events) noexcept {
@@ -347,20 +333,71 @@ void TcpConnection::onIo(base::IoEvents events) noexcept {
 }
 
 void TcpConnection::read() noexcept {
-  for (int n = 0; n < kReadsPerLook && registered_ && reading_; ++n) {
-    base::ReadBuffer& buffer = home_.readBuffer();
-    const std::span<std::byte> room = buffer.room();
-    const ssize_t got = ::recv(socket_.get(), room.data(), room.size(), MSG_DONTWAIT);
-    if (got == 0) return lost(Error(ErrorCode::kConnectionLost, "the connection was closed by the peer"));
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) return;
-      return lost(Error(ErrorCode::kConnectionLost, systemText(errno)));
-    }
-    cut(buffer.take(static_cast<std::size_t>(got)));
-    // Less than there was room for: as a rule that was all, and the poller tells if it was not.
-    if (static_cast<std::size_t>(got) < room.size()) return;
+  {
+    base::MutexLock lock(reading_mutex_);
+    if (reader_ == Reader::kLent) return;  // whoever has it reads, and the poller tells again once it is back
+    reader_ = Reader::kHome;
   }
+  std::string why;
+  Got got = Got::kMore;
+  for (int n = 0; n < kReadsPerLook && registered_ && reading_ && got == Got::kMore; ++n) {
+    got = receive(home_.readBuffer(), why);
+  }
+  {
+    base::MutexLock lock(reading_mutex_);
+    reader_ = Reader::kNobody;
+  }
+  if (got == Got::kEnd) lost(Error(ErrorCode::kConnectionLost, std::move(why)));
+}
+
+TcpConnection::Got TcpConnection::receive(base::ReadBuffer& buffer, std::string& why) noexcept {
+  const std::span<std::byte> room = buffer.room();
+  ssize_t got;
+  do {
+    got = ::recv(socket_.get(), room.data(), room.size(), MSG_DONTWAIT);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return Got::kAll;
+  if (got <= 0) {
+    why = got == 0 ? "the connection was closed by the peer" : systemText(errno);
+    return Got::kEnd;
+  }
+  cut(buffer.take(static_cast<std::size_t>(got)));
+  // Less than there was room for: as a rule that was all, and the poller tells if it was not.
+  return static_cast<std::size_t>(got) < room.size() ? Got::kAll : Got::kMore;
+}
+
+// ---- reading, lent to a thread that waits
+
+bool TcpConnection::borrowReading(base::WaitSeat& seat) noexcept {
+  base::MutexLock lock(reading_mutex_);
+  if (!registered_ || !reading_ || reader_ != Reader::kNobody || closing_.load(std::memory_order_relaxed)) return false;
+  reader_ = Reader::kLent;
+  borrower_ = &seat;
+  setInterest();
+  return true;
+}
+
+void TcpConnection::giveReadingBack() noexcept {
+  {
+    base::MutexLock lock(reading_mutex_);
+    reader_ = Reader::kNobody;
+    borrower_ = nullptr;
+    if (!close_waits_) return setInterest();
+  }
+  home_.post(Ref<Object>(this), [this] {
+    if (registered_ && reading_) read();  // what the peer said before the end
+    closeAtHome();
+  });
+}
+
+void TcpConnection::receiveUntil(base::WaitSlot& slot, base::WaitSeat& seat, base::SteadyTime deadline) noexcept {
+  if (!borrowReading(seat)) return;
+  std::string why;  // the home reactor finds the end too, and says it
+  while (!slot.settled() && !closing_.load(std::memory_order_relaxed)) {
+    if (seat.waitAt(socket_.get(), deadline) != base::WaitSeat::Woke::kSocket) break;
+    if (receive(seat.buffer(), why) == Got::kEnd) break;
+  }
+  giveReadingBack();
 }
 
 void TcpConnection::cut(Slice chunk) noexcept {
@@ -402,15 +439,9 @@ void TcpConnection::cut(Slice chunk) noexcept {
 }
 
 void TcpConnection::pauseReading() noexcept {
-  reading_ = false;
-  setInterest();
+  setReading(false);
   read_paused_.store(true);
-  if (unhandled_.load() <= kUnhandledMax / 2 && read_paused_.exchange(false)) resumeReading();
-}
-
-void TcpConnection::resumeReading() noexcept {
-  reading_ = true;
-  setInterest();
+  if (unhandled_.load() <= kUnhandledMax / 2 && read_paused_.exchange(false)) setReading(true);
 }
 
 base::SteadyTime TcpConnection::frameDue() const noexcept {
@@ -454,7 +485,9 @@ void TcpConnection::onWatch() noexcept {
 void TcpConnection::lost(Error why) noexcept {
   if (closing_.exchange(true, std::memory_order_acq_rel)) return;  // close() was called: its task is on the way
   close_why_ = std::move(why);
-  closeAtHome();
+  if (home_.isCurrent()) return closeAtHome();
+  close_task_.alive = Ref<Object>(this);
+  home_.post(close_task_);
 }
 
 void TcpConnection::closeAtHome() noexcept {
@@ -463,7 +496,15 @@ void TcpConnection::closeAtHome() noexcept {
     return;
   }
   if (registered_) {
-    registered_ = false;
+    {
+      base::MutexLock lock(reading_mutex_);
+      if (reader_ == Reader::kLent) {  // comes again with it
+        close_waits_ = true;
+        borrower_->kick();
+        return;
+      }
+      registered_ = false;
+    }
     home_.remove(socket_.get(), *this);
   }
   if (waiting_ || push(close_node_) == Push::kOwner) finishClose();
@@ -481,7 +522,7 @@ void TcpConnection::finishClose() noexcept {
   takePushed(kClosed);
   std::size_t dropped = 0;
   for (const OutFrame* f = first_; f; f = f->next) dropped += f->bytes.size();
-  if (dropped > 0) removeOutput(dropped);
+  if (dropped > 0) output_.remove(dropped);
   socket_.reset();
   home_.leave();
   auto* const end = new EndTask(*this, std::exchange(first_, nullptr), written_ > 0);
@@ -493,12 +534,12 @@ void TcpConnection::finishClose() noexcept {
 // ---- inside the handler's strand
 
 void TcpConnection::arrived(Chain frame) noexcept {
-  if (serves_ && (!held_.empty() || overOutputBound())) {
+  if (serves_ && (!held_.empty() || output_.overBound())) {
     // N5: an answer is never refused, so whoever asks without taking the answers is not served until half is out, and
     // soon not read either.
     held_.push_back(std::move(frame));
     held_back_.store(true);
-    if (overOutputBound() || !held_back_.exchange(false)) return;
+    if (output_.overBound() || !held_back_.exchange(false)) return;
     return postResumeHeld();
   }
   handOn(std::move(frame));
@@ -508,7 +549,7 @@ void TcpConnection::handOn(Chain frame) noexcept {
   const std::size_t bytes = frame.size();
   const std::size_t left = unhandled_.fetch_sub(bytes) - bytes;
   if (read_paused_.load() && left <= kUnhandledMax / 2 && read_paused_.exchange(false)) {
-    home_.post(Ref<Object>(this), [this] { resumeReading(); });
+    home_.post(Ref<Object>(this), [this] { setReading(true); });
   }
   if (ended_ || closed_here_.load(std::memory_order_relaxed)) return;
   handler_->onFrame(std::move(frame));
@@ -521,9 +562,9 @@ void TcpConnection::postResumeHeld() noexcept {
 Next TcpConnection::resumeHeld() noexcept {
   for (std::size_t n = 0; !held_.empty(); ++n) {
     if (n == kFramesPerStep) return Next::kAgain;
-    if (overOutputBound()) {
+    if (output_.overBound()) {
       held_back_.store(true);
-      if (overOutputBound() || !held_back_.exchange(false)) return Next::kDone;
+      if (output_.overBound() || !held_back_.exchange(false)) return Next::kDone;
     }
     Chain frame = std::move(held_.front());
     held_.pop_front();

@@ -9,9 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/answer_source.h"
+#include "base/block_pool.h"
 #include "base/io.h"
+#include "base/mutex.h"
 #include "base/timer.h"
 #include "protocol/frame_splitter.h"
+#include "remoting/output_bytes.h"
 #include "remoting/tcp_socket.h"
 #include "remoting/transport.h"
 
@@ -26,10 +30,12 @@ namespace mqclient::remoting {
 ///           kernel buffer, its turn's bound, an error or the close (N2). Owners never wait.
 /// Close     only the home reactor closes the descriptor, and only as the output's owner: no writer can hold it (N3).
 /// Input     the home reactor cuts frames and posts them to the handler's strand in batches. An accepted end whose
-///           output is beyond its bound, or whose strand does not come to its frames, is read no further (N5).
+///           output is beyond its bound, or whose strand does not come to its frames, is read no further (N5). Reading
+///           is lent to a thread that waits for the answer to the only request under way: it receives and cuts, while
+///           the poller does not ask for bytes (docs/decisions/0009-who-reads.md).
 /// Lifetime  keeps itself from start() until the descriptor is closed; handler and connection hold each other until
 ///           onClosed.
-class TcpConnection final : public Connection, private base::IoHandler {
+class TcpConnection final : public Connection, public base::AnswerSource, private base::IoHandler {
  public:
   enum class Side { kClient, kServer };
   /// `home` was joined; the connection leaves it.
@@ -50,7 +56,9 @@ class TcpConnection final : public Connection, private base::IoHandler {
 
  private:
   /// A frame in the output, linked by itself.
-  struct OutFrame {
+  struct OutFrame : base::Pooled {
+    OutFrame() noexcept = default;
+    OutFrame(base::Chain frame, std::uint64_t number) noexcept : bytes(std::move(frame)), tag(number) {}
     OutFrame* next = nullptr;
     base::Chain bytes;
     std::uint64_t tag = 0;
@@ -86,10 +94,7 @@ class TcpConnection final : public Connection, private base::IoHandler {
   // ---- output: any thread
   /// kOwner: the output was idle and is the caller's now.
   Push push(OutFrame& frame) noexcept;
-  void addOutput(std::size_t bytes) noexcept;
-  std::size_t removeOutput(std::size_t bytes) noexcept;
   void outputShrank(std::size_t bytes) noexcept;
-  bool overOutputBound() const noexcept;
   void reportDropped(std::uint64_t tag) noexcept;
   // ---- output: its owner, outside strands
   void writeTurn() noexcept;
@@ -100,16 +105,25 @@ class TcpConnection final : public Connection, private base::IoHandler {
   void wrote(std::size_t bytes) noexcept;
   void continueAtHome() noexcept;
 
+  // ---- input: who has the reading, the home reactor or the thread it is lent to
+  void receiveUntil(base::WaitSlot& slot, base::WaitSeat& seat, base::SteadyTime deadline) noexcept override;
+  bool borrowReading(base::WaitSeat& seat) noexcept;
+  void giveReadingBack() noexcept;
+  enum class Got { kAll, kMore, kEnd };
+  /// One recv(2). kEnd: the connection is over, `why` says how.
+  Got receive(base::ReadBuffer& buffer, std::string& why) noexcept;
+  void cut(base::Slice chunk) noexcept;
+  void lost(Error why) noexcept;
+
   // ---- the home reactor
   void onIo(base::IoEvents events) noexcept override;
   void read() noexcept;
-  void cut(base::Slice chunk) noexcept;
   void waitForRoom() noexcept;
   void writeFailed() noexcept;
-  void setInterest() noexcept;
+  void setReading(bool reading) noexcept;
+  void armWriting(bool armed) noexcept;
+  void setInterest() noexcept MQ_REQUIRES(reading_mutex_);
   void pauseReading() noexcept;
-  void resumeReading() noexcept;
-  void lost(Error why) noexcept;
   void closeAtHome() noexcept;
   void finishClose() noexcept;
   void watch(base::SteadyTime due) noexcept;
@@ -131,7 +145,7 @@ class TcpConnection final : public Connection, private base::IoHandler {
   base::Ref<ConnectionHandler> handler_;
 
   std::atomic<std::uintptr_t> word_{0};
-  std::atomic<std::size_t> output_bytes_{0};
+  OutputBytes output_;
   std::atomic<bool> closing_{false};       // close_why_ is set, or being set by who set this
   std::atomic<bool> closed_here_{false};   // close() was called on this end: nothing is handed on any more
   std::atomic<std::size_t> unhandled_{0};  // bytes cut and not yet handed on
@@ -151,17 +165,23 @@ class TcpConnection final : public Connection, private base::IoHandler {
   base::Ref<base::Object> self_;
   bool started_ = false;
   bool close_wanted_ = false;  // before it was started
-  bool registered_ = false;
-  bool reading_ = true;
-  bool waiting_ = false;  // owns the output, until the kernel has room
-  bool write_armed_ = false;
+  bool waiting_ = false;       // owns the output, until the kernel has room
   bool write_failed_ = false;
   base::SteadyTime waiting_since_{};
-  protocol::FrameSplitter splitter_;
   base::SteadyTime frame_begun_{};  // of the frame that is not whole
   base::SteadyTime watch_due_ = base::SteadyTime::max();
   CloseTask close_task_;
   OutFrame close_node_;
+
+  // Who may read. Written by the home reactor under the lock, which only others need for reading them.
+  base::Mutex reading_mutex_;
+  bool registered_ = false;
+  bool reading_ = true;
+  bool write_armed_ = false;
+  enum class Reader : std::uint8_t { kNobody, kHome, kLent } reader_ MQ_GUARDED_BY(reading_mutex_) = Reader::kNobody;
+  base::WaitSeat* borrower_ MQ_GUARDED_BY(reading_mutex_) = nullptr;  // while lent
+  bool close_waits_ MQ_GUARDED_BY(reading_mutex_) = false;            // for the reading to come back
+  protocol::FrameSplitter splitter_;                                  // of whoever has the reading
 
   // The handler's strand
   std::deque<base::Chain> held_;

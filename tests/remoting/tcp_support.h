@@ -219,8 +219,9 @@ struct TcpAcceptor final : Acceptor {
 
 class TcpTest : public ::testing::Test {
  protected:
-  TcpTest()
-      : descriptors_(mqclient::testing::openDescriptors()), engine_(base::testing::threadedEngine({.io_threads = 2})) {}
+  explicit TcpTest(int reactors = 2)
+      : descriptors_(mqclient::testing::openDescriptors()),
+        engine_(base::testing::threadedEngine({.io_threads = reactors})) {}
 
   Ref<Transport> transport(TcpOptions options = {}) { return makeTcpTransport(options); }
 
