@@ -12,15 +12,18 @@
 namespace {
 
 constexpr const char* kUsage =
-    "usage: mqbench_foundation [--json FILE] [--row NAME] [--list]\n"
+    "usage: mqbench_foundation [--json FILE] [--row NAME] [--apache ADDRESS] [--list]\n"
     "  --json FILE   one JSON object a line: name, value, unit, reference, ratio, must, goal, met\n"
     "  --row NAME    only this measurement (see --list)\n"
+    "  --apache ADDR nameserver of an Apache RocketMQ with an empty store: the rows beside it, and no others\n"
     "  --list        names of the measurements\n"
     "Exit status 0: every must was met. 1: at least one was not. 2: wrong arguments. 3: a measurement failed.\n";
 
-std::vector<mqbench::Measurement> all() {
+std::vector<mqbench::Measurement> all(const std::string& apache) {
+  if (!apache.empty()) return mqbench::apacheMeasurements(apache);  // it would take time from the others
   std::vector<mqbench::Measurement> rows = mqbench::pathMeasurements();
-  for (auto more : {mqbench::processMeasurements(), mqbench::mqbrokerMeasurements(), mqbench::codecMeasurements()}) {
+  for (auto more : {mqbench::processMeasurements(), mqbench::tcpMeasurements(), mqbench::mqbrokerMeasurements(),
+                    mqbench::codecMeasurements()}) {
     rows.insert(rows.end(), more.begin(), more.end());
   }
   return rows;
@@ -73,6 +76,8 @@ int runApart(const mqbench::Measurement& m, FILE* json, bool& all_met) {
 int main(int argc, char** argv) {
   const char* json_file = nullptr;
   const char* only = nullptr;
+  std::string apache;
+  bool list = false;
   for (int i = 1; i < argc; ++i) {
     const std::string arg = argv[i];
     if (arg == "--help" || arg == "-h") {
@@ -80,10 +85,10 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (arg == "--list") {
-      for (const auto& m : all()) std::puts(m.name.c_str());
-      return 0;
-    }
-    if (arg == "--json" && i + 1 < argc) {
+      list = true;
+    } else if (arg == "--apache" && i + 1 < argc) {
+      apache = argv[++i];
+    } else if (arg == "--json" && i + 1 < argc) {
       json_file = argv[++i];
     } else if (arg == "--row" && i + 1 < argc) {
       only = argv[++i];
@@ -91,6 +96,10 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "mqbench_foundation: '%s' is not understood\n%s", arg.c_str(), kUsage);
       return 2;
     }
+  }
+  if (list) {
+    for (const auto& m : all(apache)) std::puts(m.name.c_str());
+    return 0;
   }
   FILE* json = nullptr;
   if (json_file && !(json = std::fopen(json_file, "w"))) {
@@ -100,7 +109,7 @@ int main(int argc, char** argv) {
   bool all_met = true;
   int failed = 0;
   int run = 0;
-  for (const auto& m : all()) {
+  for (const auto& m : all(apache)) {
     if (only && m.name != only) continue;
     ++run;
     if (const int status = runApart(m, json, all_met)) failed = status;

@@ -51,6 +51,9 @@ inline Bound atMost(double must, std::optional<double> goal = {}) {
 inline Bound atLeast(double must, std::optional<double> goal = {}) {
   return {Bound::On::kValue, Bound::Sense::kAtLeast, must, goal};
 }
+inline Bound ratioAtLeast(double must, std::optional<double> goal = {}) {
+  return {Bound::On::kRatio, Bound::Sense::kAtLeast, must, goal};
+}
 inline Bound ratioAtMost(double must, std::optional<double> goal = {}) {
   return {Bound::On::kRatio, Bound::Sense::kAtMost, must, goal};
 }
@@ -64,6 +67,9 @@ std::vector<Measurement> pathMeasurements();
 std::vector<Measurement> processMeasurements();
 std::vector<Measurement> mqbrokerMeasurements();
 std::vector<Measurement> codecMeasurements();
+std::vector<Measurement> tcpMeasurements();
+/// `namesrv`: of an Apache RocketMQ with nothing in its store.
+std::vector<Measurement> apacheMeasurements(const std::string& namesrv);
 
 using Clock = std::chrono::steady_clock;
 inline double microsSince(Clock::time_point start) {

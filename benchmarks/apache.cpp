@@ -1,0 +1,92 @@
+// Rows against an Apache RocketMQ that somebody else has started: what our client adds to it.
+#include <sys/resource.h>
+
+#include <functional>
+
+#include "load.h"
+#include "raw_socket.h"
+#include "report.h"
+
+namespace mqbench {
+
+using namespace mqclient;
+
+namespace {
+
+const std::string kBrokerName = "broker-a";  // interop/apache.py
+constexpr int kRounds = 5;
+
+/// Our sends and a bare socket's, which sends the same frame to the same broker, in turn.
+std::vector<Row> syncSend(const std::string& namesrv) {
+  constexpr int kWarmUp = 20'000;  // its compiler's too
+  constexpr int kSends = 5'000;
+  DefaultMQProducer producer = startProducer(namesrv);
+  const std::string frame = sendFrame(kTopic, kBrokerName, kBodyBytes);
+  RawSocket raw(brokerAddress(producer));
+  raw.exchange(frame, kWarmUp);
+  sendOneByOne(producer, kWarmUp);
+  std::vector<double> ours;
+  std::vector<double> bare;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<double> bare_micros = raw.exchange(frame, kSends);
+    std::vector<double> our_micros = sendOneByOne(producer, kSends);
+    bare.push_back(quantile(bare_micros, 0.5));
+    ours.push_back(quantile(our_micros, 0.5));
+  }
+  Row row{.name = "apache.sync_1k.p50",
+          .value = quantile(ours, 0.5),
+          .unit = "us",
+          .reference = quantile(bare, 0.5),
+          .bound = ratioAtMost(1.25, 1.10)};
+  row.note = "reference: a bare socket sends the same frame to the same broker";
+  return {row};
+}
+
+double cpuMicros() {
+  rusage use{};
+  getrusage(RUSAGE_SELF, &use);
+  const auto micros = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec);
+  };
+  return micros(use.ru_utime) + micros(use.ru_stime);
+}
+
+/// Processor time of this process a message of `load`: the median of rounds after one that warms up.
+Row cpuRow(const std::string& name, int messages, const std::function<void(int round)>& load, Bound bound) {
+  std::vector<double> micros;
+  for (int round = 0; round <= kRounds; ++round) {
+    const double before = cpuMicros();
+    load(round);
+    if (round > 0) micros.push_back((cpuMicros() - before) / messages);
+  }
+  return {.name = name, .value = quantile(micros, 0.5), .unit = "us", .bound = bound};
+}
+
+std::vector<Row> clientCpu(const std::string& namesrv) {
+  constexpr int kThreads = 64;
+  constexpr int kEach = 800;
+  constexpr int kMessages = 100'000;
+  DefaultMQProducer producer =
+      startProducer(namesrv, {.backPressureForAsyncSendNum = 1'000, .whenFull = WhenFull::kBlockCaller});
+  std::vector<Row> rows;
+  rows.push_back(cpuRow(
+      "apache.client_cpu.sync64", kThreads * kEach, [&](int) { sendOnThreads(producer, kThreads, kEach); },
+      atMost(16, 12)));
+  rows.push_back(cpuRow(
+      "apache.client_cpu.async", kMessages, [&](int) { sendAsynchronously(producer, kMessages); }, atMost(9, 6)));
+  storeInBatches(producer, kMessages);
+  rows.push_back(cpuRow(
+      "apache.client_cpu.drain", kMessages,
+      [&](int round) { drainTopic(namesrv, "bench-c" + std::to_string(round), kMessages); }, atMost(2.5, 2)));
+  for (Row& row : rows) row.note = "processor time of the client a message";
+  return rows;
+}
+
+}  // namespace
+
+std::vector<Measurement> apacheMeasurements(const std::string& namesrv) {
+  return {{"apache.sync_1k.p50", [=] { return syncSend(namesrv); }},
+          {"apache.client_cpu", [=] { return clientCpu(namesrv); }}};
+}
+
+}  // namespace mqbench

@@ -1,0 +1,101 @@
+#include "load.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "report.h"
+
+namespace mqbench {
+
+using namespace mqclient;
+
+namespace {
+constexpr int kBatch = 32;
+}  // namespace
+
+Message message1k() {
+  return {kTopic, std::string(kBodyBytes, 'x')};
+}
+
+DefaultMQProducer startProducer(const std::string& namesrv, ProducerOptions options) {
+  auto producer = must(DefaultMQProducer::start("bench", {.namesrvAddr = namesrv}, std::move(options)), "producer");
+  must(producer.send(message1k()), "send");
+  return producer;
+}
+
+std::string brokerAddress(MQProducer& producer) {
+  must(producer.fetchPublishMessageQueues(kTopic), "route");
+  const Health health = producer.health();
+  if (health.brokers.empty() || health.brokers.front().address.empty()) fail("the producer knows no broker");
+  return health.brokers.front().address;
+}
+
+std::vector<double> sendOneByOne(MQProducer& producer, int times) {
+  const Message message = message1k();
+  std::vector<double> micros;
+  micros.reserve(static_cast<std::size_t>(times));
+  for (int i = 0; i < times; ++i) {
+    const auto began = Clock::now();
+    must(producer.send(message), "send");
+    micros.push_back(microsSince(began));
+  }
+  return micros;
+}
+
+void sendOnThreads(MQProducer& producer, int threads, int each) {
+  const Message message = message1k();
+  std::vector<std::thread> running;
+  running.reserve(static_cast<std::size_t>(threads));
+  for (int t = 0; t < threads; ++t) {
+    running.emplace_back([&] {
+      for (int i = 0; i < each; ++i) must(producer.send(message), "send");
+    });
+  }
+  for (std::thread& t : running) t.join();
+}
+
+void sendAsynchronously(MQProducer& producer, int messages) {
+  const Message message = message1k();
+  std::atomic<int> left{messages};
+  std::atomic<int> bad{0};
+  for (int i = 0; i < messages; ++i) {
+    producer.sendAsync(message).then([&](const Result<SendResult>& r) {
+      if (!r) bad.fetch_add(1);
+      left.fetch_sub(1);
+    });
+  }
+  while (left > 0) std::this_thread::yield();
+  if (bad != 0) fail(std::to_string(bad) + " sends failed");
+}
+
+void storeInBatches(MQProducer& producer, int messages) {
+  const std::vector<Message> batch(kBatch, message1k());
+  for (int i = 0; i < messages; i += kBatch) must(producer.sendBatch(batch), "batch");
+}
+
+void drainTopic(const std::string& namesrv, const std::string& group, int messages) {
+  std::mutex mutex;
+  std::condition_variable done;
+  std::atomic<int> left{messages};
+  const auto listener = [&](Messages came, ConsumeConcurrentlyContext&) {
+    const int n = static_cast<int>(came.size());
+    if (left.fetch_sub(n) <= n) {
+      const std::scoped_lock lock(mutex);
+      done.notify_all();
+    }
+    return ConsumeConcurrentlyStatus::CONSUME_SUCCESS;
+  };
+  DefaultMQPushConsumer consumer =
+      must(DefaultMQPushConsumer::start(group, {{kTopic}}, listener, {.namesrvAddr = namesrv},
+                                        {.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET()}),
+           "consumer");
+  std::unique_lock lock(mutex);
+  if (!done.wait_for(lock, std::chrono::seconds(60), [&] { return left <= 0; })) {
+    fail(std::to_string(left) + " of " + std::to_string(messages) + " messages did not come");
+  }
+}
+
+}  // namespace mqbench

@@ -1,0 +1,211 @@
+// Rows of the message path over loopback TCP: a client here, mqbroker as a process of its own.
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "broker_process.h"
+#include "load.h"
+#include "raw_socket.h"
+#include "report.h"
+
+namespace mqbench {
+
+using namespace mqclient;
+
+namespace {
+
+const std::string kBrokerName = "broker-a";  // mqbroker's own
+constexpr int kRounds = 5;
+
+/// "LEAST to MOST" with so many decimals.
+std::string span(std::vector<double>& rounds, int decimals) {
+  std::array<char, 64> line{};
+  std::snprintf(line.data(), line.size(), "%.*f to %.*f", decimals, quantile(rounds, 0), decimals, quantile(rounds, 1));
+  return line.data();
+}
+
+/// A synchronous send and a bare exchange of the same bytes, in turn. `here`, `there`: processors of client and broker.
+std::vector<Row> syncSend(const std::string& name, const std::vector<int>& here, const std::vector<int>& there,
+                          std::optional<Bound> bound) {
+  constexpr int kSends = 20'000;
+  if (!here.empty()) bindTo(here);
+  const BrokerProcess broker({}, there);
+  DefaultMQProducer producer = startProducer(broker.address());
+  const std::string frame = sendFrame(kTopic, kBrokerName, kBodyBytes);
+  const EchoProcess echo(frame.size(), RawSocket(brokerAddress(producer)).ask(frame), there);
+  RawSocket raw(echo.address());
+  raw.exchange(frame, kSends / 4);
+  sendOneByOne(producer, kSends / 4);
+  std::vector<double> ours;
+  std::vector<double> bare;
+  std::vector<double> ratios;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<double> bare_micros = raw.exchange(frame, kSends);
+    std::vector<double> our_micros = sendOneByOne(producer, kSends);
+    bare.push_back(quantile(bare_micros, 0.5));
+    ours.push_back(quantile(our_micros, 0.5));
+    ratios.push_back(ours.back() / bare.back());
+  }
+  Row row{.name = name, .value = quantile(ours, 0.5), .unit = "us", .reference = quantile(bare, 0.5), .bound = bound};
+  row.note = "reference: a bare ping-pong of the same bytes; ratios of the rounds " + span(ratios, 2);
+  return {row};
+}
+
+std::vector<Row> syncOneCore() {
+  return syncSend("tcp.sync_send_1k.p50.one_core", {0}, {0}, ratioAtMost(2.5, 2.0));
+}
+std::vector<Row> syncTwoCores() {
+  return syncSend("tcp.sync_send_1k.p50.two_cores", {0}, {1}, ratioAtMost(1.3, 1.15));
+}
+std::vector<Row> syncUnpinned() {
+  return syncSend("tcp.sync_send_1k.p50.unpinned", {}, {}, std::nullopt);
+}
+
+/// Messages a second of `load`, which moves `messages`: the median of rounds after one that warms up.
+Row rateRow(const std::string& name, int messages, const std::function<void(int round)>& load,
+            std::optional<double> reference, Bound bound, std::string what) {
+  std::vector<double> rates;
+  for (int round = 0; round <= kRounds; ++round) {
+    const auto began = Clock::now();
+    load(round);
+    if (round > 0) rates.push_back(messages / (microsSince(began) / 1e6));
+  }
+  Row row{.name = name, .value = quantile(rates, 0.5), .unit = "messages/s", .reference = reference, .bound = bound};
+  row.note = std::move(what) + "; rounds " + span(rates, 0);
+  return row;
+}
+
+std::vector<Row> sync64() {
+  constexpr int kThreads = 64;
+  constexpr int kEach = 4'000;
+  const BrokerProcess broker;
+  DefaultMQProducer producer = startProducer(broker.address());
+  return {rateRow(
+      "tcp.sync64_1k.rate", kThreads * kEach, [&](int) { sendOnThreads(producer, kThreads, kEach); }, std::nullopt,
+      atLeast(100'000, 300'000), "64 threads, one producer")};
+}
+
+/// librdkafka and its own mock broker in one process, acks=1, bodies of 1 KiB: messages acknowledged a second.
+double rdkafkaRate() {
+  const std::string program = besideThis("mqbench_rdkafka") + " " + std::to_string(kBodyBytes) + " 2>/dev/null";
+  FILE* peer = popen(program.c_str(), "r");
+  double rate = 0;
+  if (!peer || std::fscanf(peer, "%lf", &rate) != 1 || pclose(peer) != 0 || rate <= 0) {
+    fail("the peer mqbench_rdkafka did not run: install librdkafka-dev and build it");
+  }
+  return rate;
+}
+
+std::vector<Row> asyncSend() {
+  constexpr int kMessages = 600'000;
+  // More than that costs more than it brings: what is under way no longer lies in the cache.
+  constexpr std::size_t kUnderWay = 500;
+  const double reference = rdkafkaRate();
+  const BrokerProcess broker;
+  DefaultMQProducer producer =
+      startProducer(broker.address(), {.backPressureForAsyncSendNum = kUnderWay, .whenFull = WhenFull::kBlockCaller});
+  return {rateRow(
+      "tcp.async_1k.rate", kMessages, [&](int) { sendAsynchronously(producer, kMessages); }, reference,
+      ratioAtLeast(0.5, 1.0), "one producer, 500 under way; reference: librdkafka and its mock broker")};
+}
+
+std::vector<Row> batch32() {
+  constexpr int kBatch = 32;
+  constexpr int kBatches = 30'000;
+  const double reference = rdkafkaRate();
+  const BrokerProcess broker;
+  DefaultMQProducer producer = startProducer(
+      broker.address(), {.backPressureForAsyncSendNum = std::size_t{32} * kBatch, .whenFull = WhenFull::kBlockCaller});
+  const std::vector<Message> batch(kBatch, message1k());
+  const auto send = [&](int) {
+    std::atomic<int> left{kBatches};
+    std::atomic<int> bad{0};
+    for (int i = 0; i < kBatches; ++i) {
+      producer.sendBatchAsync(batch).then([&](const Result<SendResult>& r) {
+        if (!r) bad.fetch_add(1);
+        left.fetch_sub(1);
+      });
+    }
+    while (left > 0) std::this_thread::yield();
+    if (bad != 0) fail(std::to_string(bad) + " batches failed");
+  };
+  return {rateRow("tcp.batch32_1k.rate", kBatch * kBatches, send, reference, ratioAtLeast(1.0, 2.0),
+                  "32 batches under way; reference: librdkafka and its mock broker")};
+}
+
+std::vector<Row> drain() {
+  constexpr int kMessages = 1'000'000;
+  const BrokerProcess broker({"memoryLogBytesMax=2147483648"});
+  {
+    DefaultMQProducer producer = startProducer(broker.address());
+    storeInBatches(producer, kMessages);
+  }
+  const auto consume = [&](int round) { drainTopic(broker.address(), "bench-c" + std::to_string(round), kMessages); };
+  return {rateRow("tcp.drain_1k.rate", kMessages, consume, std::nullopt, atLeast(600'000, 1'000'000),
+                  "1,000,000 stored messages, from the start of the consumer to its close")};
+}
+
+/// From the send call to the listener's first line, one message at a time.
+std::vector<Row> sendToListener() {
+  constexpr int kWarmUp = 2'000;
+  constexpr int kMessages = 20'000;
+  const BrokerProcess broker;
+  DefaultMQProducer producer = startProducer(broker.address());
+  std::mutex mutex;
+  std::condition_variable arrived;
+  int seen = 0;
+  Clock::time_point sent_at{};
+  std::vector<double> micros;
+  micros.reserve(kMessages);
+  const auto listener = [&](Messages messages, ConsumeConcurrentlyContext&) {
+    const auto now = Clock::now();
+    const std::scoped_lock lock(mutex);
+    if (seen >= kWarmUp) micros.push_back(std::chrono::duration<double, std::micro>(now - sent_at).count());
+    seen += static_cast<int>(messages.size());
+    arrived.notify_one();
+    return ConsumeConcurrentlyStatus::CONSUME_SUCCESS;
+  };
+  DefaultMQPushConsumer consumer =
+      must(DefaultMQPushConsumer::start("bench-c", {{kTopic}}, listener, {.namesrvAddr = broker.address()},
+                                        {.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET()}),
+           "consumer");
+  const auto waitFor = [&](int messages) {
+    std::unique_lock lock(mutex);
+    if (!arrived.wait_for(lock, std::chrono::seconds(10), [&] { return seen >= messages; })) {
+      fail("a message did not arrive");
+    }
+  };
+  waitFor(1);  // the one that made the topic
+  for (int i = 1; i < kWarmUp + kMessages; ++i) {
+    const Message message = message1k();
+    {
+      const std::scoped_lock lock(mutex);
+      sent_at = Clock::now();
+    }
+    must(producer.send(message), "send");
+    waitFor(i + 1);
+  }
+  Row row{
+      .name = "tcp.send_to_listener_1k.p50", .value = quantile(micros, 0.5), .unit = "us", .bound = atMost(150, 120)};
+  row.note = "p99 " + std::to_string(quantile(micros, 0.99)) + " us";
+  return {row};
+}
+
+}  // namespace
+
+std::vector<Measurement> tcpMeasurements() {
+  return {{"tcp.sync_send_1k.p50.one_core", syncOneCore},
+          {"tcp.sync_send_1k.p50.two_cores", syncTwoCores},
+          {"tcp.sync_send_1k.p50.unpinned", syncUnpinned},
+          {"tcp.sync64_1k.rate", sync64},
+          {"tcp.async_1k.rate", asyncSend},
+          {"tcp.batch32_1k.rate", batch32},
+          {"tcp.drain_1k.rate", drain},
+          {"tcp.send_to_listener_1k.p50", sendToListener}};
+}
+
+}  // namespace mqbench
