@@ -19,13 +19,15 @@ configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/mqclientConfig.cmake.
 # Binary compatible within a minor version, as the SOVERSION says.
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/mqclientConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/mqclientConfig.cmake" "${PROJECT_BINARY_DIR}/mqclientConfigVersion.cmake"
-  "${PROJECT_SOURCE_DIR}/cmake/FindLibdeflate.cmake" DESTINATION "${_package_dir}")
+  "${PROJECT_SOURCE_DIR}/cmake/FindLibdeflate.cmake" "${PROJECT_SOURCE_DIR}/cmake/FindLZ4.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/FindZstd.cmake" "${PROJECT_SOURCE_DIR}/cmake/MqclientFindLibrary.cmake"
+  DESTINATION "${_package_dir}")
 
 # pkg-config names what the link needs; for a static one, the object that binds mock:// in full.
 if(BUILD_SHARED_LIBS)
   set(MQCLIENT_PC_LIBS "-L\${libdir} -lmqclient")
 else()
-  set(MQCLIENT_PC_LIBS "-L\${libdir} -lmqclient_broker -lmqclient_client -ldeflate -pthread")
+  set(MQCLIENT_PC_LIBS "-L\${libdir} -lmqclient_broker -lmqclient_client -ldeflate -llz4 -lzstd -pthread")
   if(TARGET mqclient_mock_binding)
     get_target_property(_sources mqclient_mock_binding SOURCES)
     get_target_property(_source_dir mqclient_mock_binding SOURCE_DIR)

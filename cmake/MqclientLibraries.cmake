@@ -11,6 +11,7 @@
 
 set(MQCLIENT_SDK_FLOORS base protocol filter remoting route client trace rebalance producer consumer admin)
 set(MQCLIENT_BROKER_FLOORS sim store replication nameserver broker_core cluster)
+set(MQCLIENT_CODECS Libdeflate::Libdeflate LZ4::LZ4 Zstd::Zstd)  # what floor protocol stands on
 
 get_property(_floors_built GLOBAL PROPERTY MQCLIENT_FLOORS_BUILT)
 function(_mqclient_objects out)
@@ -58,7 +59,7 @@ if(BUILD_SHARED_LIBS)
   set_target_properties(${_lib} PROPERTIES OUTPUT_NAME mqclient)
   mqclient_compile_settings(${_lib})
   _mqclient_interface(${_lib} PUBLIC)
-  target_link_libraries(${_lib} PRIVATE Libdeflate::Libdeflate PUBLIC Threads::Threads)
+  target_link_libraries(${_lib} PRIVATE ${MQCLIENT_CODECS} PUBLIC Threads::Threads)
   # dlclose must not unmap code that a thread of ours still runs.
   target_link_options(${_lib} PRIVATE -Wl,-z,nodelete)
   _mqclient_public(${_lib} mqclient)
@@ -72,7 +73,7 @@ else()
   set_target_properties(${_lib}_client PROPERTIES OUTPUT_NAME mqclient_client)
   mqclient_compile_settings(${_lib}_client)
   _mqclient_interface(${_lib}_client PUBLIC)
-  target_link_libraries(${_lib}_client PRIVATE Libdeflate::Libdeflate PUBLIC Threads::Threads)
+  target_link_libraries(${_lib}_client PRIVATE ${MQCLIENT_CODECS} PUBLIC Threads::Threads)
   _mqclient_public(${_lib}_client client)
 
   if(_broker_objects)
