@@ -18,6 +18,8 @@ struct FrameLimits {
 inline constexpr int kJsonDepthMax = 64;
 /// Body of one message, and of one client batch. DefaultMQProducer.java, MessageStoreConfig.java
 inline constexpr std::size_t kMaxMessageSize = 4u << 20;
+/// What a compressed body may inflate to: a bound against bombs, above what any broker takes uncompressed.
+inline constexpr std::size_t kMaxInflatedBodySize = 4 * kMaxMessageSize;
 /// Properties string of one message: its length field is a signed i16.
 inline constexpr std::size_t kMaxPropertiesSize = 32767;
 /// Messages of one client batch.

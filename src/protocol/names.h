@@ -37,6 +37,7 @@ inline constexpr std::int32_t kStoreHostV6Flag = 0x20;
 inline constexpr std::int32_t kNeedUnwrapFlag = 0x40;
 inline constexpr std::int32_t kInnerBatchFlag = 0x80;
 inline constexpr std::int32_t kCompressionMask = 0x700;
+inline constexpr int kCompressionShift = 8;
 inline constexpr std::int32_t kCompressionLz4 = 0x100;
 inline constexpr std::int32_t kCompressionZstd = 0x200;
 inline constexpr std::int32_t kCompressionZlib = 0x300;

@@ -4,7 +4,6 @@
 
 #include "bytes.h"
 #include "protocol/batch.h"
-#include "protocol/compression.h"
 #include "protocol/hash.h"
 #include "protocol/limits.h"
 #include "protocol/message_id.h"
@@ -363,55 +362,6 @@ TEST(Properties, AppendingInsertsTheMissingSeparator) {
   EXPECT_FALSE(isPropertyText("a\1b"s));
   EXPECT_FALSE(isPropertyText("a\2b"s));
   EXPECT_TRUE(isPropertyText("a b"));
-}
-
-TEST(Compression, GoldenZlib) {
-  const std::string zlib = bytesOf("785e4b4ca40c0000148d1841");
-  const auto plain = inflateZlib(asBytes(zlib), kMaxMessageSize);
-  ASSERT_TRUE(plain) << plain.error();
-  EXPECT_EQ(plain->text(), std::string(64, 'a'));
-  for (const std::int32_t sys_flag : {0x1, 0x301}) {
-    const auto body = decompressBody(sys_flag, asBytes(zlib), kMaxMessageSize);
-    ASSERT_TRUE(body);
-    EXPECT_EQ(body->size(), 64u);
-  }
-}
-
-TEST(Compression, OtherTypesAreNamed) {
-  const std::string some = "x";
-  const auto lz4 = decompressBody(0x101, asBytes(some), kMaxMessageSize);
-  ASSERT_FALSE(lz4);
-  EXPECT_EQ(lz4.error().code(), ErrorCode::kUnsupported);
-  EXPECT_NE(lz4.error().message().find("LZ4"), std::string::npos);
-  EXPECT_NE(decompressBody(0x201, asBytes(some), kMaxMessageSize).error().message().find("ZSTD"), std::string::npos);
-  EXPECT_EQ(decompressBody(0x401, asBytes(some), kMaxMessageSize).error().code(), ErrorCode::kCorrupt);
-}
-
-TEST(Compression, BoundIsExact) {
-  const std::string plain(10000, 'z');
-  const base::Slice zlib = deflateZlib(asBytes(plain));
-  EXPECT_FALSE(inflateZlib(zlib.bytes(), plain.size() - 1));
-  EXPECT_TRUE(inflateZlib(zlib.bytes(), plain.size()));
-  EXPECT_TRUE(inflateZlib(zlib.bytes(), plain.size() + 1));
-  EXPECT_TRUE(inflateZlib(deflateZlib({}).bytes(), 0));
-}
-
-TEST(Compression, ABombIsRefused) {
-  const std::string zeros(64u << 20, '\0');
-  const base::Slice bomb = deflateZlib(asBytes(zeros), 9);
-  ASSERT_LT(bomb.size(), zeros.size() / 900);
-  const auto refused = inflateZlib(bomb.bytes(), kMaxMessageSize);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code(), ErrorCode::kCorrupt);
-  EXPECT_NE(refused.error().message().find("4194304"), std::string::npos);
-}
-
-TEST(Compression, DamageIsAnError) {
-  const base::Slice whole = deflateZlib(asBytes("a text of some length, a text of some length"));
-  for (std::size_t n = 0; n < whole.size(); ++n) EXPECT_FALSE(inflateZlib(whole.bytes().first(n), 1000)) << n;
-  std::string wrong(whole.text());
-  wrong.back() = static_cast<char>(wrong.back() ^ 1);  // the checksum
-  EXPECT_FALSE(inflateZlib(asBytes(wrong), 1000));
 }
 
 }  // namespace
