@@ -139,6 +139,7 @@ class MQCLIENT_EXPORT MessageExt {
  public:
   /// The topic that was sent to (of a redelivered message: the original one).
   std::string_view topic() const noexcept;
+  /// Inflated, if the producer compressed it. What cannot be inflated comes as it was stored.
   std::string_view body() const noexcept { return body_; }
   std::string_view tags() const noexcept;
   std::string_view keys() const noexcept;
@@ -158,6 +159,7 @@ class MQCLIENT_EXPORT MessageExt {
   std::int64_t commitLogOffset() const noexcept;
   /// How often it was given to a listener of this group before and failed.
   int reconsumeTimes() const noexcept;
+  /// MessageSysFlag.java; bit 0x1 only where body() is still compressed: damaged, or beyond 16 MiB.
   int sysFlag() const noexcept;
   WallTime bornTime() const noexcept;
   WallTime storeTime() const noexcept;

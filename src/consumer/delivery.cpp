@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "consumer/process_queue.h"
+#include "protocol/message_access.h"
 
 namespace mqclient::consumer {
 
@@ -35,12 +36,34 @@ bool Invocation::finished(std::size_t i) const noexcept {
   return std::find(again.begin(), again.end(), i) == again.end();
 }
 
+// Here and not when they are pulled: a strand has no time for it, and what waits in the cache stays as small as it was
+// counted, whatever it inflates to.
+void Invocation::inflateBodies() {
+  for (std::size_t i = first_; i < first_ + count_; ++i) {
+    MessageExt& message = delivery_->messages_[i];
+    const Result<void> inflated = mqclient::detail::MessageAccess::inflate(message);
+    if (inflated) continue;
+    ConsumerContext& consumer = *delivery_->context_;
+    consumer.log().write(LogLevel::kWarn, "consumer",
+                         "the body of message " + std::string(message.msgId()) + " of " +
+                             delivery_->queue_->queue().toString() + " goes to group " + consumer.group +
+                             " as it is stored: " + inflated.error().message());
+  }
+}
+
+void Invocation::dropInflatedBodies() noexcept {
+  for (std::size_t i = first_; i < first_ + count_; ++i) {
+    mqclient::detail::MessageAccess::dropInflated(delivery_->messages_[i]);
+  }
+}
+
 void Invocation::runOnListenerThread() noexcept {
   ConsumerContext& consumer = *delivery_->context_;
   if (delivery_->queue_->dropped() || !consumer.gate.enter()) return settle(Outcome::kSkipped);
   context_.emplace(delivery_->queue_->queue());
   const Messages messages(delivery_->messages_.data() + first_, count_);
   try {
+    inflateBodies();
     mqclient::detail::ConcurrentAnswer answer = [&] {
       const InsideListener here(consumer);
       return consumer.listener().consume(messages, *context_);
@@ -67,6 +90,7 @@ void Invocation::answered(Result<ConsumeConcurrentlyStatus> status) noexcept {
                              std::string(delivery_->messages_[first_].msgId()) + " of " +
                              delivery_->queue_->queue().toString() + ", it comes again: " + status.error().message());
   }
+  dropInflatedBodies();
   consumer.gate.leave();  // before settling: whoever sees the queue idle must find nothing running
   settle(status ? Outcome::kAnswered : Outcome::kFailed);
 }

@@ -52,6 +52,8 @@ class Invocation {
   };
 
   void runOnListenerThread() noexcept;
+  void inflateBodies();
+  void dropInflatedBodies() noexcept;
   /// The listener has answered; `status` as it said.
   void answered(Result<ConsumeConcurrentlyStatus> status) noexcept;
   void settle(Outcome outcome) noexcept;
@@ -85,7 +87,7 @@ class Delivery final : public base::Object {
   friend class Invocation;
   const base::Ref<ProcessQueue> queue_;
   const base::Ref<ConsumerContext> context_;
-  const std::vector<MessageExt> messages_;
+  std::vector<MessageExt> messages_;  // an invocation inflates its own ones while the listener has them
   const std::vector<MessageCache::Key> keys_;
   std::unique_ptr<Invocation[]> invocations_;
 };

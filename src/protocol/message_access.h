@@ -53,17 +53,25 @@ struct MessageAccess {
   /// Message with a property block as received; for tools and toMessage.
   static Message make(std::string topic, Body body, std::string properties);
 
-  /// The views of one pull answer, in order. Records that cannot be read are left out, and only those: each one says
-  /// its own size (MessageDecoder.java skips all that follow). `skipped` counts them.
+  /// The views of one pull answer, in order, bodies as stored. Records that cannot be read are left out, and only
+  /// those: each one says its own size (MessageDecoder.java skips all that follow). `skipped` counts them.
   static std::vector<MessageExt> decode(const std::shared_ptr<const MessageFrame>& frame,
                                         std::size_t* skipped = nullptr);
-  /// A view of the record at `record`, whose fields were read already.
+  /// A view of the record at `record`, whose fields were read already. Its body is as stored.
   static MessageExt view(std::shared_ptr<const MessageFrame> frame, const std::byte* record,
                          const protocol::RecordFields& fields);
-  /// One record inside `frame`. kCorrupt.
+  /// One record inside `frame`, its body inflated if that is possible. kCorrupt.
   static Result<MessageExt> decodeOne(std::shared_ptr<const MessageFrame> frame, std::span<const std::byte> record);
 
   static std::string_view properties(const MessageExt& m) noexcept;
+  /// Inflates a compressed body in place; of any other message nothing. What cannot be inflated stays as stored, bit
+  /// 0x1 of sysFlag with it: skipping the message would lose it (MessageDecoder.java skips it and all that follow).
+  /// Cost     that of decompressBody, up to kMaxInflatedBodySize: not for strands.
+  /// Errors   kCorrupt.
+  static Result<void> inflate(MessageExt& m);
+  /// The body as stored again. Copies of `m` keep the inflated one.
+  static void dropInflated(MessageExt& m) noexcept;
+
   static void setRedeliveries(MessageExt& m, int n) noexcept { m.redeliveries_ = n; }
   static int redeliveries(const MessageExt& m) noexcept { return m.redeliveries_; }
   /// Bytes of the record.

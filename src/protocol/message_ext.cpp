@@ -16,9 +16,6 @@ namespace {
 
 namespace at = protocol::record_offset;
 
-/// A compressed body may unfold to this much: a bound against bombs, above what any broker accepts uncompressed.
-constexpr std::size_t kInflatedBodyMax = 4 * protocol::kMaxMessageSize;
-
 std::int32_t sysFlagOf(const std::byte* record) noexcept {
   return static_cast<std::int32_t>(base::getBe32(record + at::kSysFlag));
 }
@@ -35,6 +32,10 @@ WallTime wallTime(std::int64_t ms) noexcept {
 
 std::span<const std::byte> wholeRecord(const std::byte* record) noexcept {
   return {record, base::getBe32(record + at::kTotalSize)};
+}
+std::string_view storedBody(const std::byte* record) noexcept {
+  const std::byte* size = record + reconsumeTimesAt(sysFlagOf(record)) + sizeof(std::int32_t) + sizeof(std::int64_t);
+  return {reinterpret_cast<const char*>(size + sizeof(std::int32_t)), base::getBe32(size)};
 }
 
 }  // namespace
@@ -73,7 +74,9 @@ Result<MessageExt> MessageAccess::decodeOne(std::shared_ptr<const MessageFrame> 
                                             std::span<const std::byte> record) {
   Result<protocol::RecordFields> fields = protocol::decodeRecord(record);
   if (!fields) return std::move(fields).error();
-  return view(std::move(frame), record.data(), *fields);
+  MessageExt m = view(std::move(frame), record.data(), *fields);
+  static_cast<void>(inflate(m));  // as stored will do
+  return m;
 }
 
 MessageExt MessageAccess::view(std::shared_ptr<const MessageFrame> frame, const std::byte* record,
@@ -86,15 +89,23 @@ MessageExt MessageAccess::view(std::shared_ptr<const MessageFrame> frame, const 
   m.topic_size_ = static_cast<std::uint32_t>(fields.topic.size());
   if (!fields.properties.empty()) m.properties_at_ = distance(record, fields.properties);
   m.properties_size_ = static_cast<std::uint32_t>(fields.properties.size());
-  if ((fields.sysFlag & protocol::kCompressedFlag) != 0) {
-    // What cannot be inflated is delivered as it came: skipping it would lose a message (MessageDecoder.java skips it
-    // and all that follow).
-    if (Result<base::Slice> plain = protocol::decompressBody(fields.sysFlag, fields.body, kInflatedBodyMax)) {
-      m.body_ = plain->text();
-      m.inflated_ = plain->owner();
-    }
-  }
   return m;
+}
+
+Result<void> MessageAccess::inflate(MessageExt& m) {
+  if ((m.sysFlag() & protocol::kCompressedFlag) == 0) return {};
+  Result<base::Slice> plain = protocol::decompressBody(
+      m.sysFlag(), std::as_bytes(std::span(m.body_.data(), m.body_.size())), protocol::kMaxInflatedBodySize);
+  if (!plain) return std::move(plain).error();
+  m.body_ = plain->text();
+  m.inflated_ = plain->owner();
+  return {};
+}
+
+void MessageAccess::dropInflated(MessageExt& m) noexcept {
+  if (!m.inflated_) return;
+  m.body_ = storedBody(m.record_);
+  m.inflated_.reset();
 }
 
 std::vector<MessageExt> MessageAccess::decode(const std::shared_ptr<const MessageFrame>& frame, std::size_t* skipped) {
@@ -182,7 +193,8 @@ int MessageExt::reconsumeTimes() const noexcept {
   return static_cast<int>(stored) + redeliveries_;
 }
 int MessageExt::sysFlag() const noexcept {
-  return sysFlagOf(record_);
+  const std::int32_t stored = sysFlagOf(record_);
+  return inflated_ ? stored & ~protocol::kCompressedFlag : stored;
 }
 WallTime MessageExt::bornTime() const noexcept {
   return wallTime(static_cast<std::int64_t>(base::getBe64(record_ + at::kBornTimestamp)));
@@ -208,9 +220,7 @@ MessageExt MessageExt::detached() const {
   base::Slice copy = base::Slice::copyOf(wholeRecord(record_));
   MessageExt m = *this;
   m.record_ = copy.data();
-  if (!m.inflated_)
-    m.body_ = {reinterpret_cast<const char*>(m.record_) + (body_.data() - reinterpret_cast<const char*>(record_)),
-               body_.size()};
+  if (!m.inflated_) m.body_ = storedBody(m.record_);
   m.frame_ = std::make_shared<const detail::MessageFrame>(base::Chain(std::move(copy)), frame_->queue());
   return m;
 }

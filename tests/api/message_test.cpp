@@ -287,23 +287,65 @@ TEST(MessageExt, ToMessageLeavesSystemPropertiesBehindAndSharesTheBody) {
   EXPECT_EQ(complaint(again), "");
 }
 
+/// A record whose body is compressed by `type`.
+MessageExt receiveCompressed(std::int32_t type, std::string_view plain) {
+  const auto body = protocol::compressBody(type, std::as_bytes(std::span(plain.data(), plain.size())));
+  auto fields = fieldsOf("orders", body.value().text(), "TAGS\1paid\2");
+  fields.sysFlag = protocol::kCompressedFlag | protocol::kBornHostV6Flag | type;
+  fields.bornHost = *protocol::RecordHost::parse("[2001:db8::1]:80");
+  return receive(encode(fields))[0];
+}
+
 TEST(MessageExt, InflatesCompressedBodies) {
   const std::string plain(10'000, 'z');
-  const base::Slice zlib = protocol::deflateZlib(std::as_bytes(std::span(plain.data(), plain.size())));
-  auto fields = fieldsOf("orders", zlib.text(), "");
-  fields.sysFlag = protocol::kCompressedFlag | protocol::kCompressionZlib;
-  const MessageExt m = receive(encode(fields))[0];
+  for (const std::int32_t type : {protocol::kCompressionZlib, protocol::kCompressionLz4, protocol::kCompressionZstd}) {
+    MessageExt m = receiveCompressed(type, plain);
+    ASSERT_TRUE(MessageAccess::inflate(m));
+    EXPECT_EQ(m.body(), plain);
+    EXPECT_EQ(m.sysFlag(), type | protocol::kBornHostV6Flag) << "only the bit that says compressed is gone, as in Java";
+    EXPECT_EQ(m.tags(), "paid");
+    EXPECT_EQ(m.detached().body(), plain);
+    EXPECT_EQ(m.detached().sysFlag(), m.sysFlag());
+    EXPECT_EQ(m.toMessage().body().text().data(), m.body().data());
+    const char* inflated = m.body().data();
+    ASSERT_TRUE(MessageAccess::inflate(m));
+    EXPECT_EQ(m.body().data(), inflated) << "once is enough";
+  }
+}
+
+TEST(MessageExt, ACopyKeepsTheInflatedBodyWhenItIsDropped) {
+  const std::string plain(10'000, 'z');
+  MessageExt m = receiveCompressed(protocol::kCompressionLz4, plain);
+  const std::string stored(m.body());
+  ASSERT_TRUE(MessageAccess::inflate(m));
+  const MessageExt kept = m;
+  const Message again = m.toMessage();
+  MessageAccess::dropInflated(m);
+  EXPECT_EQ(m.body(), stored);
+  EXPECT_EQ(m.sysFlag() & protocol::kCompressedFlag, protocol::kCompressedFlag);
+  EXPECT_EQ(kept.body(), plain);
+  EXPECT_EQ(again.body().text(), plain);
+  EXPECT_EQ(m.detached().body(), stored);
+  ASSERT_TRUE(MessageAccess::inflate(m));
   EXPECT_EQ(m.body(), plain);
-  EXPECT_EQ(m.detached().body(), plain);
-  EXPECT_EQ(m.toMessage().body().text(), plain);
+
+  MessageExt plain_one = receive(encode(fieldsOf("orders", "b", "")))[0];
+  MessageAccess::dropInflated(plain_one);
+  EXPECT_EQ(plain_one.body(), "b");
 }
 
 TEST(MessageExt, AnUnreadableCompressedBodyIsDeliveredAsItCame) {
-  auto fields = fieldsOf("orders", "not zlib", "");
-  fields.sysFlag = protocol::kCompressedFlag;
-  const std::vector<MessageExt> all = receive(encode(fields));
-  ASSERT_EQ(all.size(), 1u);
-  EXPECT_EQ(all[0].body(), "not zlib");
+  for (const std::int32_t type : {0, 0x100, 0x200, 0x300, 0x400}) {
+    auto fields = fieldsOf("orders", "none of it", "");
+    fields.sysFlag = protocol::kCompressedFlag | type;
+    std::vector<MessageExt> all = receive(encode(fields));
+    ASSERT_EQ(all.size(), 1u);
+    const Result<void> inflated = MessageAccess::inflate(all[0]);
+    ASSERT_FALSE(inflated);
+    EXPECT_EQ(inflated.error().code(), ErrorCode::kCorrupt);
+    EXPECT_EQ(all[0].body(), "none of it");
+    EXPECT_EQ(all[0].sysFlag(), fields.sysFlag) << "bit 0x1 says that it is still compressed";
+  }
 }
 
 TEST(MessageExt, OnlyTheRecordThatCannotBeReadIsLeftOut) {

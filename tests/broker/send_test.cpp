@@ -43,6 +43,17 @@ TEST_F(Sends, StoresWhatWasSent) {
   EXPECT_EQ(property(stored[0], "CLUSTER"), "DefaultCluster");
 }
 
+TEST_F(Sends, ACompressedBodyIsStoredAndPulledAsItCame) {
+  start();
+  for (const std::int32_t flag : {0x1, 0x101, 0x201, 0x301, 0x701}) {
+    const std::string body = "not even compressed " + std::to_string(flag);
+    ASSERT_EQ(client->send({.body = body, .sysFlag = flag})->code(), ResponseCode::SUCCESS);
+    const auto stored = messages(kTopic);
+    EXPECT_EQ(stored.back().body, body);
+    EXPECT_EQ(stored.back().sysFlag, flag);
+  }
+}
+
 TEST_F(Sends, AllCodesAndBothFormats) {
   start();
   protocol::SendMessageRequestHeader header;

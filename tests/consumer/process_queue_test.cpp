@@ -5,6 +5,8 @@
 
 #include <stdexcept>
 
+#include "protocol/compression.h"
+#include "protocol/names.h"
 #include "tests/consumer/scripted_broker.h"
 
 namespace mqclient::consumer {
@@ -129,6 +131,84 @@ TEST_F(ProcessQueueTest, ARecordThatCannotBeReadCostsOnlyItself) {
   EXPECT_EQ(std::count_if(log.begin(), log.end(),
                           [](const std::string& line) { return line.find("cannot be read") != std::string::npos; }),
             1);
+}
+
+// ---- compressed bodies (client.md 6.3, defect 13)
+
+/// A record whose body is `plain`, compressed by `type`.
+std::string compressedRecord(std::int64_t offset, std::string_view plain, std::int32_t type) {
+  const auto body = protocol::compressBody(type, std::as_bytes(std::span(plain)));
+  return std::string(record(offset, body.value().text(), {}, 0, protocol::kCompressedFlag | type).text());
+}
+
+TEST_F(ProcessQueueTest, CompressedBodiesReachTheListenerInflated) {
+  auto consumer = start(collecting(), {.consumeMessageBatchMaxSize = 3}).value();
+  log.clear();
+  const std::string plain(100'000, 'z');
+  broker->answerPull(ResponseCode::SUCCESS, 3,
+                     base::Slice::copyOf(compressedRecord(0, plain + "0", protocol::kCompressionZlib) +
+                                         compressedRecord(1, plain + "1", protocol::kCompressionLz4) +
+                                         compressedRecord(2, plain + "2", protocol::kCompressionZstd)));
+  engine->runUntilIdle();
+  EXPECT_EQ(batch_sizes, (std::vector<std::size_t>{3}));
+  EXPECT_EQ(seen, (std::vector<std::string>{plain + "0", plain + "1", plain + "2"}));
+  EXPECT_TRUE(log.empty());
+}
+
+TEST_F(ProcessQueueTest, ABodyThatCannotBeInflatedIsDeliveredAsStoredAndCostsNoOther) {
+  std::vector<int> flags;
+  auto consumer = start(MessageListener([&](Messages messages, ConsumeConcurrentlyContext&) {
+                    seen.emplace_back(messages[0].body());
+                    flags.push_back(messages[0].sysFlag());
+                    return Status::CONSUME_SUCCESS;
+                  })).value();
+  log.clear();
+  const std::string plain(1'000, 'z');
+  std::string bytes = compressedRecord(0, plain, protocol::kCompressionZstd);
+  bytes += record(1, "damaged", "UNIQ_KEY\1THEID\2", 0, protocol::kCompressedFlag | protocol::kCompressionLz4).text();
+  bytes += record(2, "of a later version", {}, 0, protocol::kCompressedFlag | 0x700).text();
+  bytes += record(3, "plain").text();
+  broker->answerPull(ResponseCode::SUCCESS, 4, base::Slice::copyOf(bytes));
+  engine->runUntilIdle();
+  EXPECT_EQ(seen, (std::vector<std::string>{plain, "damaged", "of a later version", "plain"}));
+  EXPECT_EQ(flags, (std::vector<int>{0x200, 0x101, 0x701, 0}));
+  EXPECT_EQ(consumer.progress().at(0).consumed, 4);
+  ASSERT_EQ(log.size(), 2u);
+  EXPECT_NE(log[0].find("THEID"), std::string::npos) << log[0];
+  EXPECT_NE(log[0].find("LZ4"), std::string::npos) << log[0];
+}
+
+TEST_F(ProcessQueueTest, AnInflatedBodyLivesAsLongAsTheListenerHasIt) {
+  std::vector<Promise<Status>> pending;
+  std::vector<const MessageExt*> given;
+  auto consumer = start(MessageListener([&](Messages messages, ConsumeConcurrentlyContext&) -> Future<Status> {
+                    given.push_back(&messages[0]);
+                    pending.emplace_back();
+                    return pending.back().future();
+                  })).value();
+  const std::string plain(1'000'000, 'z');
+  broker->answerPull(ResponseCode::SUCCESS, 2,
+                     base::Slice::copyOf(compressedRecord(0, plain, protocol::kCompressionZstd) +
+                                         compressedRecord(1, plain, protocol::kCompressionZstd)));
+  engine->runUntilIdle();
+  ASSERT_EQ(given.size(), 2u);
+  EXPECT_EQ(given[0]->body(), plain);
+  std::optional<MessageExt> kept = *given[0];
+  pending[0].set(Error(ErrorCode::kUserCode, "no"));
+  engine->runUntilIdle();
+  // The second invocation keeps the delivery of both, and the first message waits for its turn: small again.
+  EXPECT_EQ(given[0]->body().size(),
+            protocol::compressBody(protocol::kCompressionZstd, std::as_bytes(std::span(plain)))->size());
+  EXPECT_EQ(given[1]->body(), plain);
+  EXPECT_EQ(kept->body(), plain) << "a copy is the user's";
+  engine->advance(5001ms);
+  ASSERT_EQ(given.size(), 3u);
+  EXPECT_EQ(given[2]->body(), plain) << "and whole when it comes again";
+  EXPECT_EQ(given[2]->reconsumeTimes(), 1);
+  pending[1].set(Status::CONSUME_SUCCESS);
+  pending[2].set(Status::CONSUME_SUCCESS);
+  engine->runUntilIdle();
+  EXPECT_EQ(consumer.progress().at(0).consumed, 2);
 }
 
 TEST_F(ProcessQueueTest, APullAnsweredTwiceIsConsumedOnce) {

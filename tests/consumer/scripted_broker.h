@@ -47,8 +47,9 @@ inline constexpr char kBroker[] = "broker-a";
 inline constexpr char kTopic[] = "orders";
 
 inline base::Slice record(std::int64_t offset, std::string_view body, std::string_view properties = {},
-                          int queue_id = 0) {
+                          int queue_id = 0, std::int32_t sys_flag = 0) {
   protocol::RecordFields fields;
+  fields.sysFlag = sys_flag;
   fields.queueId = queue_id;
   fields.queueOffset = offset;
   fields.bornHost = *protocol::RecordHost::parse("127.0.0.1:1");
