@@ -27,6 +27,11 @@ enum class WhenFull {
   kBlockCaller,  ///< sendAsync waits for room, up to the send's timeout; not possible in our callbacks (kWouldBlock)
 };
 
+/// How bodies are compressed. The number is what sysFlag says in its bits 8 to 10. CompressionType.java
+/// Every consumer reads ZLIB. Those of RocketMQ 4.9.3 and before, and of its Go and C++ clients, read nothing else:
+/// they deliver the other two as they are stored, or not at all.
+enum class CompressionType { LZ4 = 1, ZSTD = 2, ZLIB = 3 };
+
 struct ProducerOptions {
   Millis sendMsgTimeout{3000};      ///< all tries together; one try gets max(timeout / tries, 500 ms), so that a hung
                                     ///< broker cannot eat it all. DefaultMQProducer.java
@@ -35,7 +40,11 @@ struct ProducerOptions {
   bool retryAnotherBrokerWhenNotStoreOK{false};  ///< also retry what was stored but not flushed or replicated in time
   /// Broker answers that are tried again elsewhere. DefaultMQProducer.java
   std::vector<int> retryResponseCodes{1, 2, 14, 16, 17, 204, 205, 1500};
-  std::size_t maxMessageSize{4u << 20};                  ///< bytes of body. DefaultMQProducer.java
+  std::size_t maxMessageSize{4u << 20};  ///< bytes of body, uncompressed. DefaultMQProducer.java
+  /// Bodies of at least this many bytes are compressed, on the calling thread, if that makes them smaller. Batches
+  /// never are, nor bodies beyond 16 MiB. DefaultMQProducer.java
+  std::size_t compressMsgBodyOverHowmuch{4096};
+  CompressionType compressType{CompressionType::ZLIB};   ///< at level 5, LZ4 at its fast one. DefaultMQProducer.java
   std::size_t backPressureForAsyncSendNum{65535};        ///< messages in flight at most (Java: off by default)
   std::size_t backPressureForAsyncSendSize{100u << 20};  ///< bytes of body in flight at most
   WhenFull whenFull{WhenFull::kFail};

@@ -9,6 +9,7 @@
 #include "producer/send_operation.h"
 #include "protocol/batch.h"
 #include "protocol/body/route.h"
+#include "protocol/compression.h"
 #include "protocol/headers/send.h"
 #include "protocol/message_access.h"
 #include "protocol/message_check.h"
@@ -89,6 +90,15 @@ Result<void> checkProducer(const std::string& group, const ProducerOptions& opti
   atLeastOne("maxMessageSize", options.maxMessageSize);
   atLeastOne("backPressureForAsyncSendNum", options.backPressureForAsyncSendNum);
   atLeastOne("backPressureForAsyncSendSize", options.backPressureForAsyncSendSize);
+  switch (options.compressType) {
+    case CompressionType::LZ4:
+    case CompressionType::ZSTD:
+    case CompressionType::ZLIB:
+      break;
+    default:
+      complain("compressType is " + std::to_string(static_cast<int>(options.compressType)) +
+               ", it may be LZ4 (1), ZSTD (2) or ZLIB (3)");
+  }
   for (const std::string& topic : options.topics) {
     if (auto complaint = protocol::complaintAboutTopic(topic)) complain("topics: " + *complaint);
   }
@@ -270,6 +280,21 @@ SentId ProducerCore::completeProperties(std::string_view own, std::int64_t wall_
   return id;
 }
 
+bool ProducerCore::mayCompress(const Body& body) const noexcept {
+  // What our own consumers would not inflate goes as it is.
+  return body.size() >= options_.compressMsgBodyOverHowmuch && body.size() <= protocol::kMaxInflatedBodySize;
+}
+
+ProducerCore::WireBody ProducerCore::wireBody(const Body& body) const {
+  if (mayCompress(body)) {
+    const std::int32_t type = static_cast<std::int32_t>(options_.compressType) << protocol::kCompressionShift;
+    if (auto compressed = protocol::compressBody(type, body.bytes())) {
+      return {*std::move(compressed), protocol::kCompressedFlag | type};
+    }
+  }
+  return {sliceOf(body), 0};
+}
+
 base::Ref<PublishTopic> ProducerCore::topicOf(std::string_view name) {
   return topics_.topic(name);
 }
@@ -377,15 +402,17 @@ Future<SendResult> ProducerCore::send(Message message, std::optional<MessageQueu
   if (auto illegal = protocol::checkMessage(message, {.body_max = options_.maxMessageSize})) {
     return Future<SendResult>::ready(*std::move(illegal));
   }
-  const base::SteadyTime now = engine().now();
+  base::SteadyTime now = engine().now();
   const SendBudget budget = budgetOf(options, now);
   const Result<FlowGate::Place> place = enter(1, message.body().size(), budget.deadline);
   if (!place) return Future<SendResult>::ready(place.error());
 
-  SendOperation::What what{.code = RequestCode::SEND_MESSAGE_V2,
-                           .body = sliceOf(message.body()),
-                           .properties = {},
-                           .wall_ms = engine().wallMillis()};
+  SendOperation::What what{
+      .code = RequestCode::SEND_MESSAGE_V2, .body = {}, .properties = {}, .wall_ms = engine().wallMillis()};
+  WireBody body = wireBody(message.body());
+  what.body = std::move(body.bytes);
+  what.sys_flag = body.sys_flag;
+  if (mayCompress(message.body())) now = engine().now();  // the time that it took is no broker's latency
   what.id = completeProperties(MessageAccess::properties(message), what.wall_ms, what.properties);
   auto [future, completion] = base::makeOperation<SendResult>(callback_target_);
   base::Ref<PublishTopic> topic = topicOf(message.topic());
@@ -504,6 +531,8 @@ Result<void> ProducerCore::sendOneway(Message message, std::optional<MessageQueu
   header.defaultTopic = options_.createTopicKey;
   header.defaultTopicQueueNums = options_.defaultTopicQueueNums;
   header.queueId = (*info)->queues[index].queueId();
+  WireBody body = wireBody(message.body());
+  header.sysFlag = body.sys_flag;
   header.bornTimestamp = wall_ms;
   header.properties = properties;
   header.reconsumeTimes = 0;
@@ -513,7 +542,7 @@ Result<void> ProducerCore::sendOneway(Message message, std::optional<MessageQueu
                                      protocol::encodeRequest(protocol::RequestHead{.code = RequestCode::SEND_MESSAGE_V2,
                                                                                    .opaque = engine().nextOpaque(),
                                                                                    .oneway = protocol::Oneway::kYes},
-                                                             header, sliceOf(message.body())),
+                                                             header, std::move(body.bytes)),
                                      deadline, std::move(handing.completion));
   return left(std::move(handing.future).get());
 }

@@ -80,6 +80,13 @@ class ProducerCore final : public base::Object {
   }
   /// The complete property block of a message: its own, UNIQ_KEY if it has none, WAIT. Answers where the id stands.
   SentId completeProperties(std::string_view own, std::int64_t wall_ms, std::string& to);
+  /// A body as it goes on the wire, compressed if the options say so and it pays.
+  struct WireBody {
+    base::Slice bytes;
+    std::int32_t sys_flag;
+  };
+  bool mayCompress(const Body& body) const noexcept;
+  WireBody wireBody(const Body& body) const;
   base::Ref<PublishTopic> topicOf(std::string_view name);
   /// The queues to choose from: known ones at once, else the topic's route is fetched, else the create-topic key's.
   void findPublishInfo(base::Ref<PublishTopic> topic, base::SteadyTime deadline, base::Completion<PublishInfoPtr> done);

@@ -79,6 +79,7 @@ void SendOperation::attempt(base::SteadyTime now) noexcept {
   header.defaultTopic = core_->options().createTopicKey;
   header.defaultTopicQueueNums = core_->options().defaultTopicQueueNums;
   header.queueId = info_->queues[queue_].queueId();
+  header.sysFlag = what_.sys_flag;
   header.bornTimestamp = tried_ == 1 ? what_.wall_ms : engine.wallMillis();
   header.properties = what_.properties;
   header.reconsumeTimes = 0;

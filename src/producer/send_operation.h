@@ -28,9 +28,10 @@ class SendOperation final : public base::Receiver<protocol::RemotingCommand>,
   struct What {
     RequestCode code;
     base::Slice body;
-    std::string properties;  ///< complete, UNIQ_KEY included
-    std::int64_t wall_ms;    ///< when it was accepted: the first try's bornTimestamp
-    SentId id{};             ///< of a single message
+    std::string properties;   ///< complete, UNIQ_KEY included
+    std::int64_t wall_ms;     ///< when it was accepted: the first try's bornTimestamp
+    std::int32_t sys_flag{};  ///< how the body is compressed
+    SentId id{};              ///< of a single message
     std::vector<std::string> batch_msg_ids{};
   };
   SendOperation(base::Ref<ProducerCore> core, base::Ref<PublishTopic> topic, What what, const FlowGate::Place& place,

@@ -39,7 +39,7 @@ using remoting::Responder;
 struct Sent {
   RequestCode code{};
   std::string topic, defaultTopic, group, bname, properties, body, msg_id;
-  int queueId = 0, defaultTopicQueueNums = 0;
+  int queueId = 0, defaultTopicQueueNums = 0, sysFlag = 0;
   bool oneway = false, batch = false;
   base::SteadyTime at{};
 };
@@ -137,6 +137,7 @@ class Server final : public remoting::RequestHandler {
     sent.properties = header.properties;
     sent.msg_id = protocol::PropertiesView(header.properties).find("UNIQ_KEY").value_or("");
     sent.queueId = header.queueId;
+    sent.sysFlag = header.sysFlag;
     sent.body = request.command.body.toString();
     sent.oneway = request.command.isOneway();
     sent.batch = header.batch;

@@ -301,5 +301,28 @@ TEST_P(Scenario, ABodyKeepsEveryByte) {
   EXPECT_TRUE(seen.distinct().contains(big));
 }
 
+TEST_P(Scenario, CompressedBodiesOfEveryCodecComeBackWhole) {
+  home->createTopic("compressed", 1);
+  Seen seen;
+  auto consumer =
+      DefaultMQPushConsumer::start("readers", {{"compressed"}}, seen.listener(), client, kFromFirst).value();
+  std::set<std::string> sent;
+  for (const CompressionType type : {CompressionType::ZLIB, CompressionType::LZ4, CompressionType::ZSTD}) {
+    auto producer =
+        DefaultMQProducer::start("writers" + std::to_string(static_cast<int>(type)), client, {.compressType = type})
+            .value();
+    for (const std::size_t size : {4095u, 4096u, 100'000u, 4u << 20}) {
+      const std::string body(size, static_cast<char>('a' + static_cast<int>(type)));
+      producer.send(Message("compressed", body)).value();
+      sent.insert(body);
+    }
+    ASSERT_TRUE(producer.sendOneway(Message("compressed", std::string(5000, static_cast<char>(type)))));
+    sent.emplace(5000, static_cast<char>(type));
+  }
+  ASSERT_TRUE(home->eventually([&] { return seen.count() >= sent.size(); }));
+  EXPECT_EQ(seen.count(), sent.size());
+  EXPECT_EQ(seen.distinct(), sent);
+}
+
 }  // namespace
 }  // namespace mqclient::scenarios
