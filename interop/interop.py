@@ -33,11 +33,13 @@ ROWS = {  # in the order of the table
     "resume": "offsets outlive the client", "long-poll": "an idle consumer gets a message at once",
     "new-topic": "the first send makes the topic", "refused": "oversize and bad names",
     "exchange": "reads what every client here wrote",
+    "compressed": "likewise, by each codec",
     "codes": "odd requests, answered with 5.5.0's codes"}
 CLIENTS = {"cpp": "mqclient", "java": "Java", "go": "Go", "node": "Node", "raw": "frames"}
-EVERY_CLIENT = [row for row in ROWS if row not in ("quickstart", "codes")]
-ROWS_OF = {"cpp": ["quickstart", *EVERY_CLIENT], "java": EVERY_CLIENT, "go": EVERY_CLIENT,
+EVERY_CLIENT = [row for row in ROWS if row not in ("quickstart", "compressed", "codes")]
+ROWS_OF = {"cpp": ["quickstart", *EVERY_CLIENT, "compressed"], "java": [*EVERY_CLIENT, "compressed"], "go": EVERY_CLIENT,
            "node": ["sync", "consume", "exchange"], "raw": ["codes"]}
+EXCHANGES = {"exchange": ("write", "read"), "compressed": ("write-codecs", "read-codecs")}  # what a client is told to do
 HOMES = ["5.5.0", "4.9.7", "ours"]
 SMOKE_ROWS = ["quickstart", "sync", "consume"]
 # The smoke is about strangers: ours at Apache's, Apache's at ours.
@@ -223,9 +225,10 @@ def call(line, address, rows, env, name, put):
             child.wait()
 
 
-def run_exchange(table, clients, home, address, commands):
+def run_exchange(table, row, clients, home, address, commands):
     """Every client writes to one topic, then every client reads all of it."""
-    env = {"INTEROP_TOPIC": f"interop-exchange-{time.time_ns()}"}
+    write, read = EXCHANGES[row]
+    env = {"INTEROP_TOPIC": f"interop-{row}-{time.time_ns()}"}
     remoting.open_topic(address, env["INTEROP_TOPIC"])
     writers = []
 
@@ -233,19 +236,19 @@ def run_exchange(table, clients, home, address, commands):
         if ok:
             writers.append(client)
         else:
-            table.put(client, home, "exchange", "FAIL", f"writing: {detail}")
+            table.put(client, home, row, "FAIL", f"writing: {detail}")
 
     for client in clients:
         line, more = commands[client]
-        call(line, address, ["write"], {**env, **more}, f"{client}-{home}-write", lambda _, ok, detail: wrote(client, ok, detail))
+        call(line, address, [write], {**env, **more}, f"{client}-{home}-{write}", lambda _, ok, detail: wrote(client, ok, detail))
     env["INTEROP_WRITERS"] = " ".join(writers)
     for client in writers:
         line, more = commands[client]
-        call(line, address, ["read"], {**env, **more}, f"{client}-{home}-read",
-             lambda _, ok, detail: table.put(client, home, "exchange", "ok" if ok else "FAIL", detail))
+        call(line, address, [read], {**env, **more}, f"{client}-{home}-{read}",
+             lambda _, ok, detail: table.put(client, home, row, "ok" if ok else "FAIL", detail))
     for client in clients:
-        if (client, home, "exchange") not in table.cells:
-            table.put(client, home, "exchange", "FAIL", f"no answer; see {BUILD}/logs")
+        if (client, home, row) not in table.cells:
+            table.put(client, home, row, "FAIL", f"no answer; see {BUILD}/logs")
 
 
 def run_client(table, client, home, address, command, rows, bin_dir):
@@ -257,7 +260,7 @@ def run_client(table, client, home, address, command, rows, bin_dir):
                                  preexec_fn=die_with_parent).stdout
         last = (out.strip().split("\n") or [""])[-1]
         table.put(client, home, "quickstart", "ok" if last == QUICKSTART_LINE else "FAIL", last)
-    wanted = [row for row in rows if row not in ("quickstart", "exchange")]
+    wanted = [row for row in rows if row != "quickstart" and row not in EXCHANGES]
     if not wanted:
         return
     if client == "node":
@@ -311,9 +314,9 @@ def main():
                 say(f"   at {at.address} after {time.monotonic() - began:.1f} s")
                 for client, _ in here:
                     run_client(table, client, home, at.address, commands[client], rows(client), arguments.bin)
-                exchanging = [client for client, _ in here if "exchange" in rows(client)]
-                if exchanging:
-                    run_exchange(table, exchanging, home, at.address, commands)
+                for row in EXCHANGES:
+                    if exchanging := [client for client, _ in here if row in rows(client)]:
+                        run_exchange(table, row, exchanging, home, at.address, commands)
         except Unavailable as why:
             table.absent(here, rows, str(why))
     table.judge()

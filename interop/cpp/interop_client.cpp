@@ -2,6 +2,7 @@
 //
 //   interop_client NAMESRV ROW...      rows: see kRows; "all" is every one of them
 //   interop_client NAMESRV write|read  what clients write for each other; INTEROP_TOPIC is where, INTEROP_WRITERS who
+//   interop_client NAMESRV write-codecs|read-codecs    likewise, compressed by each codec
 //
 // Prints one JSON object a line as rows end: {"row": ..., "ok": ..., "detail": ...}. Exit status 0: every row is ok.
 
@@ -42,6 +43,14 @@ constexpr std::size_t kBodyMax = 4u << 20;  // of client and broker alike
 constexpr int kMessageIllegal = 13;
 
 constexpr int kExchanged = 40;
+struct Codec {
+  const char* name;
+  CompressionType type;
+};
+constexpr Codec kCodecs[] = {
+    {"ZLIB", CompressionType::ZLIB}, {"LZ4", CompressionType::LZ4}, {"ZSTD", CompressionType::ZSTD}};
+constexpr int kNumbersOfCodecs[] = {4, 5, 40, 500};  // of bodyOf: below the threshold of 4,096 bytes, and above
+constexpr int kCompressedFlag = 0x1;                 // MessageSysFlag.java
 constexpr const char* kSentence = "gr\xC3\xBC\xC3\x9F Gott, \xE4\xBD\xA0\xE5\xA5\xBD = a;b";
 
 /// Every client of interop/ writes the same: every byte value, 997 bytes more with each number.
@@ -451,8 +460,10 @@ std::string newTopic(Row& row) {
 
 std::string refused(Row& row) {
   row.openTopic();
-  auto patient = orFail(DefaultMQProducer::start(row.topic + "-big", row.client, {.maxMessageSize = 4 * kBodyMax}),
-                        "starting a producer");
+  auto patient =
+      orFail(DefaultMQProducer::start(row.topic + "-big", row.client,
+                                      {.maxMessageSize = 4 * kBodyMax, .compressMsgBodyOverHowmuch = SIZE_MAX}),
+             "starting a producer");
   std::ostringstream said;
   const auto refusal = [&](const char* what, const Result<SendResult>& r, int code) {
     expect(!r, what, " was taken");
@@ -523,6 +534,57 @@ std::string read(Row& row) {
   return text(kExchanged, " of each of ", count, " writers, as they wrote them");
 }
 
+std::string writeCodecs(Row& row) {
+  row.topic = given("INTEROP_TOPIC");
+  int count = 0;
+  for (const Codec& codec : kCodecs) {
+    auto producer = orFail(DefaultMQProducer::start(row.group + codec.name, row.client, {.compressType = codec.type}),
+                           "starting a producer");
+    for (const int number : kNumbersOfCodecs) {
+      orFail(producer.send(Message(row.topic, bodyOf(number))
+                               .putUserProperty("writer", "cpp")
+                               .putUserProperty("codec", codec.name)
+                               .putUserProperty("number", std::to_string(number))),
+             "sending");
+      ++count;
+    }
+    closeAll({&producer});
+  }
+  closeAll({&row.producer});
+  return text(count, " written");
+}
+
+std::string readCodecs(Row& row) {
+  row.topic = given("INTEROP_TOPIC");
+  std::map<std::string, std::pair<int, int>> missing;  // name → number, compression type
+  std::istringstream writers(given("INTEROP_WRITERS"));
+  for (std::string writer; writers >> writer;) {
+    for (const Codec& codec : kCodecs) {
+      for (const int number : kNumbersOfCodecs) {
+        const int type = number < 5 ? 0 : static_cast<int>(codec.type);
+        missing.emplace(text(writer, ' ', codec.name, ' ', number), std::pair(number, type));
+      }
+    }
+  }
+  const auto all = static_cast<int>(missing.size());
+  Inbox inbox;
+  auto consumer = row.consume(inbox);
+  inbox.expectExactly(all);
+  for (const Inbox::Letter& l : inbox.letters()) {
+    const auto of = [&](const char* property) { return l.message.property(property).value_or("?"); };
+    const std::string name = text(of("writer"), ' ', of("codec"), ' ', of("number"));
+    const auto at = missing.find(name);
+    expect(at != missing.end(), name, " is unknown, or came twice");
+    const auto [number, type] = at->second;
+    expect(l.message.body() == bodyOf(number), name, ": another body, of ", l.message.body().size(), " bytes");
+    expect(l.message.sysFlag() >> 8 == type && (l.message.sysFlag() & kCompressedFlag) == 0, name, ": sysFlag ",
+           l.message.sysFlag());
+    missing.erase(at);
+  }
+  closeAll({&consumer, &row.producer});
+  return text(all, " of ZLIB, LZ4 and ZSTD inflated: written by ", given("INTEROP_WRITERS"));
+}
+
 struct Named {
   const char* name;
   std::string (*run)(Row&);
@@ -532,7 +594,8 @@ constexpr Named kRows[] = {
     {"consume", consume},    {"tags", tags},          {"share", share},     {"resume", resume},
     {"long-poll", longPoll}, {"new-topic", newTopic}, {"refused", refused},
 };
-constexpr Named kExchange[] = {{"write", write}, {"read", read}};
+constexpr Named kExchange[] = {
+    {"write", write}, {"read", read}, {"write-codecs", writeCodecs}, {"read-codecs", readCodecs}};
 
 int usage() {
   std::cerr << "usage: interop_client NAMESRV ROW...   rows: all";

@@ -27,10 +27,12 @@ import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendCallback;
 import org.apache.rocketmq.client.producer.SendResult;
 import org.apache.rocketmq.client.producer.SendStatus;
+import org.apache.rocketmq.common.compression.CompressionType;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
+import org.apache.rocketmq.common.sysflag.MessageSysFlag;
 
 /**
  * Apache's Java client against any home: Main NAMESRV ROW..., or "all". One JSON object a line as rows end, {"row", "ok",
@@ -46,6 +48,7 @@ public final class Main {
     static final int MESSAGE_ILLEGAL = 13;
 
     static final int EXCHANGED = 40;
+    static final int[] NUMBERS_OF_CODECS = {4, 5, 40, 500};  // of bodyOf: below the threshold of 4,096 bytes, and above
     static final String SENTENCE = "gr\u00fc\u00df Gott, \u4f60\u597d = a;b";
 
     interface RowCode { String run(Row row) throws Exception; }
@@ -68,6 +71,8 @@ public final class Main {
         ROWS.put("refused", Main::refused);
         EXCHANGE.put("write", Main::write);
         EXCHANGE.put("read", Main::read);
+        EXCHANGE.put("write-codecs", Main::writeCodecs);
+        EXCHANGE.put("read-codecs", Main::readCodecs);
     }
 
     private Main() { }
@@ -157,10 +162,13 @@ public final class Main {
 
         DefaultMQProducer producer() throws MQClientException { return producer("p"); }
 
-        DefaultMQProducer producer(String name) throws MQClientException {
+        DefaultMQProducer producer(String name) throws MQClientException { return producer(name, CompressionType.ZLIB); }
+
+        DefaultMQProducer producer(String name, CompressionType codec) throws MQClientException {
             DefaultMQProducer made = new DefaultMQProducer(topic + "-" + name);
             made.setNamesrvAddr(namesrv);
             made.setInstanceName(topic + "-" + name);
+            made.setCompressType(codec);
             made.start();
             producers.add(made);
             return made;
@@ -523,5 +531,49 @@ public final class Main {
             same(name + " sentence", l.message.getUserProperty("sentence"), SENTENCE);
         }
         return EXCHANGED + " of each of " + writers.length + " writers, as they wrote them";
+    }
+
+    static String writeCodecs(Row row) throws Exception {
+        row.topic = Objects.requireNonNull(System.getenv("INTEROP_TOPIC"));
+        int count = 0;
+        for (CompressionType codec : CompressionType.values()) {
+            DefaultMQProducer producer = row.producer(codec.name(), codec);
+            for (int number : NUMBERS_OF_CODECS) {
+                Message message = new Message(row.topic, bodyOf(number));
+                message.putUserProperty("writer", "java");
+                message.putUserProperty("codec", codec.name());
+                message.putUserProperty("number", "" + number);
+                row.send(producer, message);
+                count++;
+            }
+        }
+        return count + " written";
+    }
+
+    static String readCodecs(Row row) throws Exception {
+        row.topic = Objects.requireNonNull(System.getenv("INTEROP_TOPIC"));
+        String writers = System.getenv("INTEROP_WRITERS");
+        Map<String, Integer> missing = new HashMap<>();  // name → sysFlag, bit 0x1 cleared
+        for (String writer : writers.split(" ")) {
+            for (CompressionType codec : CompressionType.values()) {
+                for (int number : NUMBERS_OF_CODECS) {
+                    missing.put(writer + " " + codec + " " + number, number < 5 ? 0 : codec.getCompressionFlag());
+                }
+            }
+        }
+        int all = missing.size();
+        Inbox inbox = new Inbox();
+        row.consumer(inbox, "only", "*");
+        inbox.expectExactly(all);
+        for (Letter l : inbox.letters) {
+            MessageExt got = l.message;
+            String number = got.getUserProperty("number");
+            String name = got.getUserProperty("writer") + " " + got.getUserProperty("codec") + " " + number;
+            Integer flag = missing.remove(name);
+            expect(flag != null, name + " is unknown, or came twice");
+            expect(Arrays.equals(got.getBody(), bodyOf(Integer.parseInt(number))), name + ": another body, of " + got.getBody().length);
+            same(name + " sysFlag", got.getSysFlag() & (MessageSysFlag.COMPRESSION_TYPE_COMPARATOR | MessageSysFlag.COMPRESSED_FLAG), flag);
+        }
+        return all + " of ZLIB, LZ4 and ZSTD inflated: written by " + writers;
     }
 }
