@@ -92,14 +92,7 @@ PushConsumer::PushConsumer(client::InstanceLease lease, base::Ref<ConsumerContex
       lease_(std::move(lease)),
       loop_(strand_, *this, context_->group, context_->instance->clientId(),
             context_->options.allocateMessageQueueStrategy),
-      start_timer_(strand_,
-                   [this] {
-                     startEnded(nameserver_answered_
-                                    ? Result<void>()
-                                    : Result<void>(Error(ErrorCode::kNoNameServer,
-                                                         "push consumer not started: no nameserver has answered "
-                                                         "within startTimeout")));
-                   }),
+      start_timer_(strand_, [this] { startIsLate(); }),
       drain_timer_(strand_, [this] { drained(); }) {}
 PushConsumer::~PushConsumer() = default;
 
@@ -146,7 +139,11 @@ void PushConsumer::onFirstRoute(Result<client::RoutePtr> route) {
     first_route_error_ = route.error();
   }
   if (--first_routes_left_ > 0) return;
-  if (nameserver_answered_) return registerAndTell();
+  if (nameserver_answered_) {
+    registerAndTell();
+    if (start_is_late_) startEnded(Result<void>());
+    return;
+  }
   startEnded(Error(first_route_error_->code(), "push consumer not started: " + first_route_error_->message()));
 }
 
@@ -165,6 +162,12 @@ void PushConsumer::onFirstHeartbeat() {
   if (step_ != Step::kStarting) return;
   step_ = Step::kRunning;
   loop_.trigger();
+}
+
+void PushConsumer::startIsLate() {
+  // The first routes have the same deadline, and whoever fails them knows why.
+  start_is_late_ = first_routes_left_ > 0;
+  if (!start_is_late_) startEnded(Result<void>());
 }
 
 void PushConsumer::startEnded(Result<void> result) {

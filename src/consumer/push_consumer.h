@@ -65,6 +65,7 @@ class PushConsumer final : public rebalance::RebalanceTarget, private QueueOwner
   void onFirstRoute(Result<client::RoutePtr> route);
   void registerAndTell();
   void onFirstHeartbeat();
+  void startIsLate();
   void startEnded(Result<void> result);
   void askWhetherReady();
   void becomeReady();
@@ -134,6 +135,7 @@ class PushConsumer final : public rebalance::RebalanceTarget, private QueueOwner
   base::FunctionTimer start_timer_;
   std::size_t first_routes_left_ = 0;
   bool nameserver_answered_ = false;
+  bool start_is_late_ = false;  // startTimeout has passed
   std::optional<Error> first_route_error_;
   bool first_run_ended_ = false;
   std::size_t queues_starting_ = 0;

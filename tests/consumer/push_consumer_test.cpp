@@ -64,6 +64,29 @@ TEST_F(PushConsumerTest, WithoutANameserverStartFails) {
   EXPECT_EQ(result->error().code(), ErrorCode::kNoNameServer) << result->error();
 }
 
+TEST_F(PushConsumerTest, ATopicWithoutAnAnswerInTimeDoesNotKeepTheOthersFromStarting) {
+  std::vector<Responder> silent;
+  broker->scripts[RequestCode::GET_ROUTEINFO_BY_TOPIC] = [&](Request& request, Responder& r) {
+    const auto header = *protocol::decodeHeader<protocol::GetRouteInfoRequestHeader>(request.command.ext);
+    if (header.topic != kTopic) return silent.push_back(std::move(r));
+    broker->usual(RequestCode::GET_ROUTEINFO_BY_TOPIC, request, std::move(r));
+  };
+  ClientOptions options = clientOptions();
+  options.startTimeout = 500ms;
+  std::optional<Result<DefaultMQPushConsumer>> result;
+  engine->spawn("start", [&] {
+    result = DefaultMQPushConsumer::start("group", {{kTopic}, {"silent"}}, collecting(), options);
+  });
+  engine->advance(499ms);
+  EXPECT_FALSE(result);
+  engine->advance(1ms);
+  ASSERT_TRUE(result && *result);
+  engine->runUntilIdle();
+  EXPECT_EQ((*result)->progress().size(), 1u);
+  for (Responder& r : silent) std::move(r).discard(remoting::Discard::kStopping);
+  result.reset();
+}
+
 TEST_F(PushConsumerTest, AnOfflineStartWaitsForNobodyAndBecomesReadyLater) {
   broker->scripts[RequestCode::GET_ROUTEINFO_BY_TOPIC] = [](Request&, Responder& r) {
     std::move(r).answer(ResponseCode::SYSTEM_ERROR, "not yet");
