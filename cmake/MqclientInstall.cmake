@@ -27,7 +27,7 @@ install(FILES "${PROJECT_BINARY_DIR}/mqclientConfig.cmake" "${PROJECT_BINARY_DIR
 if(BUILD_SHARED_LIBS)
   set(MQCLIENT_PC_LIBS "-L\${libdir} -lmqclient")
 else()
-  set(MQCLIENT_PC_LIBS "-L\${libdir} -lmqclient_broker -lmqclient_client -ldeflate -llz4 -lzstd -pthread")
+  set(MQCLIENT_PC_LIBS "-L\${libdir} -lmqclient_broker -lmqclient_client -ldeflate -llz4 -lzstd -lcurl -pthread")
   if(TARGET mqclient_mock_binding)
     get_target_property(_sources mqclient_mock_binding SOURCES)
     get_target_property(_source_dir mqclient_mock_binding SOURCE_DIR)
