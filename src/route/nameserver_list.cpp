@@ -12,6 +12,16 @@ NameserverList::NameserverList(std::vector<std::string> addresses, std::uint64_t
   }
 }
 
+std::vector<std::string> NameserverList::replace(std::vector<std::string> addresses, std::uint64_t random) {
+  NameserverList next(std::move(addresses), random);
+  if (!addresses_.empty()) next.prefer(addresses_[chosen_]);
+  std::vector<std::string> gone = std::move(addresses_);
+  std::erase_if(gone,
+                [&](const std::string& a) { return std::ranges::find(next.addresses_, a) != next.addresses_.end(); });
+  *this = std::move(next);
+  return gone;
+}
+
 std::vector<std::string> NameserverList::inOrderOfTrying() const {
   std::vector<std::string> order;
   order.reserve(addresses_.size());

@@ -19,6 +19,8 @@ class NameserverList {
   std::size_t size() const noexcept { return addresses_.size(); }
   /// All members, the chosen one first: the order in which one request tries them.
   std::vector<std::string> inOrderOfTrying() const;
+  /// Other members, shuffled anew; the chosen one stays the chosen one if it is among them. Answers who is gone.
+  std::vector<std::string> replace(std::vector<std::string> addresses, std::uint64_t random);
   /// The member that answered last becomes the chosen one. Unknown addresses change nothing.
   void prefer(std::string_view address) noexcept;
 
