@@ -64,13 +64,14 @@ struct ClientEvent {
 
 /// The shared part of every client's options: write it once, give it to each.
 struct ClientOptions {
-  /// "a:9876;b:9876", or "mock://demo?brokers=2&queues=8" for a cluster inside this process.
+  /// "a:9876;b:9876", "http://host/rocketmq/nsaddr" (or https) of a server that answers GET with such a list and is
+  /// asked again every two minutes, or "mock://demo?brokers=2&queues=8" for a cluster inside this process.
   /// Empty: the environment variable NAMESRV_ADDR.
   std::string namesrvAddr{};
   Millis startTimeout{3000};   ///< start() fails if no nameserver answers in time; 0: start offline, see ready()
   std::string instanceName{};  ///< the part of the client id after ip@. Empty: pid#counter, unique per client
                                ///< (Java: pid#nanoTime), so that containers with one ip never share an id
-  std::string unitName{};      ///< appended to the client id; multi-unit deployments
+  std::string unitName{};      ///< appended to the client id and to the URL's path; multi-unit deployments
   Runtime runtime{};           ///< threads and clocks; by default those of the process
   LogLevel logLevel{LogLevel::kInfo};
   /// Hears what the library logs, one line a call, on a listener thread. Empty: silent.

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/mutex.h"
+#include "client/http_top_addressing.h"
 #include "remoting/tcp.h"
 
 namespace mqclient::client {
@@ -13,6 +14,9 @@ namespace {
 constexpr std::string_view kSchemeMark = "://";
 constexpr int kPortMax = 65'535;
 constexpr std::size_t kAddressesMax = 1'024;
+constexpr std::size_t kUrlMax = 2'048;
+constexpr std::string_view kHttp = "http";
+constexpr std::string_view kHttps = "https";
 constexpr const char* kNamesrvAddrVariable = "NAMESRV_ADDR";
 
 /// Filled before main by the object files that bring a scheme; read when clients start.
@@ -131,7 +135,10 @@ Result<void> checkParameters(const SchemeAddress& address, const std::vector<std
                                                 "; allowed are: " + (known.empty() ? "none" : known));
 }
 
-Result<std::vector<std::string>> parseAddressList(std::string_view text) {
+namespace {
+
+/// parseAddressList, of a part of what the user wrote.
+Result<std::vector<std::string>> listIn(std::string_view text, std::string_view written) {
   std::vector<std::string> addresses;
   std::string wrong;
   forEachPart(text, ';', [&](std::string_view part) {
@@ -146,44 +153,15 @@ Result<std::vector<std::string>> parseAddressList(std::string_view text) {
   }
   if (!wrong.empty()) {
     const std::string known = knownSchemes();
-    return Error(ErrorCode::kInvalidArgument, "namesrvAddr '" + std::string(text) + "': " + wrong +
-                                                  "; write host:port;host:port" +
+    return Error(ErrorCode::kInvalidArgument, "namesrvAddr '" + std::string(written) + "': " + wrong +
+                                                  "; write host:port;host:port, http://host/PATH of an address server" +
                                                   (known.empty() ? "" : " or " + known));
   }
   return addresses;
 }
 
-Result<Home> resolveHome(std::string_view namesrv_addr, const base::Ref<base::Engine>& engine) {
-  std::string text(trimmed(namesrv_addr));
-  if (text.empty() && engine->environment().variable) {
-    text = std::string(trimmed(engine->environment().variable(kNamesrvAddrVariable)));
-  }
-  if (text.empty()) {
-    return Error(
-        ErrorCode::kNoNameServer,
-        "no nameserver is configured: set ClientOptions::namesrvAddr or the environment variable NAMESRV_ADDR");
-  }
-  if (text.find(kSchemeMark) != std::string::npos) {
-    Result<SchemeAddress> address = parseSchemeAddress(text);
-    if (!address) return std::move(address).error();
-    SchemeResolver resolver;
-    {
-      base::MutexLock lock(schemes().mutex);
-      const auto found = schemes().resolvers.find(address->scheme);
-      if (found != schemes().resolvers.end()) resolver = found->second;
-    }
-    if (!resolver) {
-      const std::string known = knownSchemes();
-      return Error(ErrorCode::kUnsupported,
-                   "namesrvAddr '" + text + "': this program has no scheme '" + address->scheme + "'; it has " +
-                       (known.empty() ? "none: for mock://NAME link mqclient::mqclient" : known));
-    }
-    Result<Home> home = resolver(*address, engine);
-    if (home && !home->engine) home->engine = engine;
-    return home;
-  }
-  Result<std::vector<std::string>> addresses = parseAddressList(text);
-  if (!addresses) return std::move(addresses).error();
+/// A home on TCP that is without nameservers yet.
+Result<Home> tcpHome(const std::string& text, const base::Ref<base::Engine>& engine) {
   if (engine->isVirtualTime()) {
     return Error(
         ErrorCode::kUnsupported,
@@ -194,9 +172,132 @@ Result<Home> resolveHome(std::string_view namesrv_addr, const base::Ref<base::En
   Home home;
   home.engine = engine;
   home.transport = remoting::makeTcpTransport();
-  home.nameservers = *std::move(addresses);
-  home.identity = "tcp:";
-  for (const std::string& address : home.nameservers) home.identity += address + ";";
+  return home;
+}
+
+Result<Home> listHome(std::string_view list, const std::string& text, const base::Ref<base::Engine>& engine) {
+  Result<std::vector<std::string>> addresses = listIn(list, text);
+  if (!addresses) return std::move(addresses).error();
+  Result<Home> home = tcpHome(text, engine);
+  if (!home) return home;
+  home->nameservers = *std::move(addresses);
+  home->identity = "tcp:";
+  for (const std::string& address : home->nameservers) home->identity += address + ";";
+  return home;
+}
+
+/// The unit as part of a URL's path: what is not plain there as %XX.
+std::string escaped(std::string_view unit_name) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string text;
+  for (const char c : unit_name) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '.' || c == '_' || c == '~';
+    if (plain) {
+      text += c;
+    } else {
+      text += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return text;
+}
+
+/// "http://..." or "https://...".
+Result<Home> httpHome(const std::string& text, const base::Ref<base::Engine>& engine, std::string_view unit_name) {
+  const std::string_view scheme = std::string_view(text).substr(0, text.find(kSchemeMark));
+  const std::string_view rest = std::string_view(text).substr(scheme.size() + kSchemeMark.size());
+  const std::size_t slash = rest.find_first_of("/?#");
+  // Java keeps what stands behind the last slash: http://host:port is a nameserver, not a server to ask for one.
+  if (slash == std::string_view::npos && scheme == kHttp) return listHome(rest, text, engine);
+
+  const std::string_view authority = rest.substr(0, slash);
+  const std::string_view behind = slash == std::string_view::npos ? std::string_view() : rest.substr(slash);
+  const std::size_t question = behind.find('?');
+  const std::string_view path = behind.substr(0, question);
+  const bool bracketed = !authority.empty() && authority.back() == ']';
+  const bool has_port = !bracketed && authority.find(':') != std::string_view::npos;
+  const std::string address = std::string(authority) + (has_port ? "" : scheme == kHttps ? ":443" : ":80");
+  const std::size_t at = authority.rfind('@');
+  std::string shown = text;
+  std::string wrong;
+  if (at != std::string_view::npos) {
+    shown = std::string(scheme) + "://..." + std::string(rest.substr(at));
+    complain(wrong, "a user or password in it would stand in every log");
+  } else if (std::string complaint = complaintAboutAddress(address); !complaint.empty()) {
+    complain(wrong, complaint);
+  }
+  if (path.size() < 2) complain(wrong, "an address server needs a path, like /rocketmq/nsaddr");
+  const bool printable = std::all_of(behind.begin(), behind.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (!printable || behind.find('#') != std::string_view::npos) {
+    complain(wrong, "its path has a blank, a '#' or a character beyond ASCII, which %XX stands for in a URL");
+  }
+  if (text.size() > kUrlMax) {
+    wrong = std::to_string(text.size()) + " characters are more than " + std::to_string(kUrlMax);
+  }
+  if (!wrong.empty()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "namesrvAddr '" + excerptOf(shown) + "': " + wrong +
+                     "; write http://host[:port]/PATH for the address server, or host:port;host:port for nameservers");
+  }
+  std::string url = std::string(scheme) + "://" + std::string(authority) + std::string(path);
+  std::string_view query = question == std::string_view::npos ? std::string_view() : behind.substr(question + 1);
+  if (!unit_name.empty()) {
+    url += "-" + escaped(unit_name) + "?nofix=1" + (query.empty() ? "" : "&");
+  } else if (!query.empty()) {
+    url += "?";
+  }
+  url += query;
+
+  Result<Home> home = tcpHome(text, engine);
+  if (!home) return home;
+  Result<remoting::HostPort> where = remoting::splitAddress(address);
+  if (!where) return std::move(where).error();
+  Result<base::Ref<TopAddressing>> addressing = makeHttpTopAddressing(engine, url, *std::move(where));
+  if (!addressing) return std::move(addressing).error();
+  home->addressing = *std::move(addressing);
+  home->identity = std::move(url);
+  return home;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> parseAddressList(std::string_view text) {
+  return listIn(text, text);
+}
+
+Result<Home> resolveHome(std::string_view namesrv_addr, const base::Ref<base::Engine>& engine,
+                         std::string_view unit_name) {
+  std::string text(trimmed(namesrv_addr));
+  if (text.empty() && engine->environment().variable) {
+    text = std::string(trimmed(engine->environment().variable(kNamesrvAddrVariable)));
+  }
+  if (text.empty()) {
+    return Error(
+        ErrorCode::kNoNameServer,
+        "no nameserver is configured: set ClientOptions::namesrvAddr or the environment variable NAMESRV_ADDR");
+  }
+  const std::size_t mark = text.find(kSchemeMark);
+  if (mark == std::string::npos) return listHome(text, text, engine);
+  const std::string_view scheme = std::string_view(text).substr(0, mark);
+  if (scheme == kHttp || scheme == kHttps) return httpHome(text, engine, unit_name);
+
+  Result<SchemeAddress> address = parseSchemeAddress(text);
+  if (!address) return std::move(address).error();
+  SchemeResolver resolver;
+  {
+    base::MutexLock lock(schemes().mutex);
+    const auto found = schemes().resolvers.find(address->scheme);
+    if (found != schemes().resolvers.end()) resolver = found->second;
+  }
+  if (!resolver) {
+    const std::string known = knownSchemes();
+    return Error(ErrorCode::kUnsupported,
+                 "namesrvAddr '" + text + "': this program has no scheme '" + address->scheme + "'; it has " +
+                     (known.empty() ? "none: for mock://NAME link mqclient::mqclient" : known));
+  }
+  Result<Home> home = resolver(*address, engine);
+  if (home && !home->engine) home->engine = engine;
   return home;
 }
 

@@ -2,15 +2,25 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "base/completion.h"
+#include "base/random.h"
 #include "base/timer.h"
 #include "client/mq_client_instance.h"
 
 namespace mqclient::client {
+
+/// Periods are spread by so many percent either way: many clients and topics do not ask in step.
+inline constexpr std::int64_t kJitterPercent = 10;
+inline base::Nanos jittered(base::Nanos period, std::uint64_t bits) {
+  const std::int64_t spread = period.count() / 100 * kJitterPercent;
+  const std::uint64_t width = 2 * static_cast<std::uint64_t>(spread) + 1;
+  return base::Nanos(period.count() - spread + static_cast<std::int64_t>(base::Xoshiro256::boundedBy(bits, width)));
+}
 
 /// Marks a thread while it runs a hook of the user's for an instance.
 class InsideHook {
@@ -32,8 +42,10 @@ class InsideHook {
 /// One asker of a route that is being fetched. Everything on the instance's strand.
 class MQClientInstance::FetchWaiter final : public base::Object {
  public:
-  FetchWaiter(base::Ref<MQClientInstance> owner, std::string topic, base::Completion<RoutePtr> completion);
+  FetchWaiter(base::Ref<MQClientInstance> owner, std::string topic, base::SteadyTime until,
+              base::Completion<RoutePtr> completion);
   const base::Ref<MQClientInstance> instance;
+  const base::SteadyTime deadline;
   base::Completion<RoutePtr> done;  // empty once told
   base::FunctionTimer timer;
 };

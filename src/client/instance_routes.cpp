@@ -3,7 +3,6 @@
 #include <set>
 #include <utility>
 
-#include "base/random.h"
 #include "client/instance_parts.h"
 #include "client/mq_client_instance.h"
 #include "mqclient/codes.h"
@@ -15,28 +14,24 @@ namespace {
 
 /// A watched topic that nobody knows yet is asked for so often; a known one each pollNameServerInterval.
 constexpr base::Millis kUnknownRouteInterval{1000};
-/// Periods are spread by so many percent either way: many clients and topics do not ask in step.
-constexpr std::int64_t kJitterPercent = 10;
-
-base::Nanos jittered(base::Nanos period, std::uint64_t bits) {
-  const std::int64_t spread = period.count() / 100 * kJitterPercent;
-  const std::uint64_t width = 2 * static_cast<std::uint64_t>(spread) + 1;
-  return base::Nanos(period.count() - spread + static_cast<std::int64_t>(base::Xoshiro256::boundedBy(bits, width)));
-}
 
 }  // namespace
 
 // ---- fetching
 
-MQClientInstance::FetchWaiter::FetchWaiter(base::Ref<MQClientInstance> owner, std::string topic,
+MQClientInstance::FetchWaiter::FetchWaiter(base::Ref<MQClientInstance> owner, std::string topic, base::SteadyTime until,
                                            base::Completion<RoutePtr> completion)
     : instance(std::move(owner)),
+      deadline(until),
       done(std::move(completion)),
       timer(instance->strand_, [this, topic = std::move(topic)] {
-        if (done) {
-          std::move(done)(Error(ErrorCode::kTimeout, "no nameserver answered for topic '" + topic + "' in time"));
-        }
+        if (done) std::move(done)(instance->noRouteInTime(topic));
       }) {}
+
+Error MQClientInstance::noRouteInTime(const std::string& topic) const {
+  if (list_ == 0) return Error(ErrorCode::kNoNameServer, discovery_->trouble());
+  return Error(ErrorCode::kTimeout, "no nameserver answered for topic '" + topic + "' in time");
+}
 
 void MQClientInstance::settle(Fetch& fetch, const Result<RoutePtr>& result) {
   for (const base::Ref<FetchWaiter>& waiter : fetch.waiters) {
@@ -58,30 +53,46 @@ void MQClientInstance::fetchOnStrand(std::string topic, base::SteadyTime deadlin
     if (done) std::move(done)(closedError());
     return;
   }
-  const base::Ref<MQClientInstance> me(this);
   const auto [it, fresh] = fetches_.try_emplace(topic);
   Fetch& fetch = it->second;
-  if (fresh) fetch.deadline = apiDeadline();
-  if (done) {
-    fetch.waiters.push_back(base::makeRef<FetchWaiter>(me, topic, std::move(done)));
-    // Who has less time than the request itself is told by a timer of its own.
-    if (deadline < fetch.deadline) fetch.waiters.back()->timer.arm(fetch.waiters.back(), deadline);
+  const bool waits = static_cast<bool>(done);
+  if (waits) {
+    std::erase_if(fetch.waiters, [](const base::Ref<FetchWaiter>& waiter) { return !waiter->done; });
+    fetch.waiters.push_back(
+        base::makeRef<FetchWaiter>(base::Ref<MQClientInstance>(this), topic, deadline, std::move(done)));
   }
-  if (!fresh) return;
-  const base::SteadyTime until = fetch.deadline;
+  if (fresh && list_ > 0) {
+    askFor(topic, fetch);
+  } else if (waits) {
+    armWaiter(fetch, fetch.waiters.back());
+  }
+}
+
+void MQClientInstance::askFor(const std::string& topic, Fetch& fetch) {
+  fetch.list = list_;
+  fetch.deadline = apiDeadline();
+  for (const base::Ref<FetchWaiter>& waiter : fetch.waiters) armWaiter(fetch, waiter);
   route::askNameservers(
-      engine_, log_, remoting_, nameservers_.inOrderOfTrying(), topic, until,
-      base::Completion<route::RouteAnswer>::of([me = me, topic](Result<route::RouteAnswer>&& answer) mutable {
-        MQClientInstance* const instance = me.get();
-        instance->strand_.post(std::move(me),
-                               [instance, topic = std::move(topic), answer = std::move(answer)]() mutable {
-                                 instance->onFetched(topic, std::move(answer));
-                               });
-      }));
+      engine_, log_, remoting_, nameservers_.inOrderOfTrying(), topic, fetch.deadline,
+      base::Completion<route::RouteAnswer>::of(
+          [me = base::Ref<MQClientInstance>(this), topic = topic](Result<route::RouteAnswer>&& answer) mutable {
+            MQClientInstance* const instance = me.get();
+            instance->strand_.post(std::move(me),
+                                   [instance, topic = std::move(topic), answer = std::move(answer)]() mutable {
+                                     instance->onFetched(topic, std::move(answer));
+                                   });
+          }));
+}
+
+void MQClientInstance::armWaiter(const Fetch& fetch, const base::Ref<FetchWaiter>& waiter) {
+  // Who has less time than the request itself is told by a timer of its own.
+  if (waiter->done && waiter->deadline < fetch.deadline) waiter->timer.arm(waiter, waiter->deadline);
 }
 
 void MQClientInstance::onFetched(const std::string& topic, Result<route::RouteAnswer>&& answer) {
   if (state_ != State::kRunning) return;
+  const auto asked = fetches_.find(topic);
+  if (asked != fetches_.end() && asked->second.list != list_) return askFor(topic, asked->second);  // of others now
   auto found = fetches_.extract(topic);
   const auto watch = watches_.find(topic);
   const bool watched = watch != watches_.end();
@@ -151,6 +162,18 @@ void MQClientInstance::rebuildBrokers(const RoutePtr& newest) {
   faults_.keepOnly(names);
   brokers_.set(std::move(next));
   if (grown) heartbeatOnStrand({});
+}
+
+void MQClientInstance::onNameservers(std::vector<std::string> addresses) {
+  for (const std::string& gone : nameservers_.replace(std::move(addresses), engine_->random())) {
+    if (!connections_.contains(gone)) remoting_->forget(gone);  // a proxy may be nameserver and broker at one address
+  }
+  ++list_;
+  // What is under way to the ones before is asked again once it has ended: a wrong answer must not be the last word.
+  for (auto& [topic, fetch] : fetches_) {
+    if (fetch.list == 0) askFor(topic, fetch);
+  }
+  for (const auto& [topic, watch] : watches_) fetchOnStrand(topic, apiDeadline(), {});
 }
 
 // ---- watching

@@ -100,7 +100,7 @@ Result<InstanceLease> MQClientInstance::acquire(const ClientOptions& options) {
   }
   Result<base::Ref<base::Engine>> engine = detail::RuntimeAccess::engine(options.runtime);
   if (!engine) return std::move(engine).error();
-  Result<Home> home = resolveHome(options.namesrvAddr, *engine);
+  Result<Home> home = resolveHome(options.namesrvAddr, *engine, options.unitName);
   if (!home) return std::move(home).error();
   const std::string key = sharingKey(options, *home);
   if (!key.empty()) {
@@ -148,7 +148,14 @@ MQClientInstance::MQClientInstance(const ClientOptions& options, Home home, std:
       heartbeat_timer_(strand_, [this] {
         heartbeatOnStrand({});
         armHeartbeat();
-      }) {}
+      }) {
+  if (!home_.addressing) {
+    list_ = 1;
+  } else {
+    discovery_.emplace(*this, strand_, *engine_, *log_, home_.addressing, home_.addressing_period,
+                       [this](std::vector<std::string> addresses) { onNameservers(std::move(addresses)); });
+  }
+}
 
 MQClientInstance::~MQClientInstance() = default;
 
@@ -160,7 +167,10 @@ void MQClientInstance::start() {
   const base::Ref<MQClientInstance> me(this);
   remoting_->setRequestHandler(base::makeRef<Inbound>(me));
   remoting_->setEvents(base::makeRef<ConnectionEvents>(me));
-  strand_.post(me, [this] { armHeartbeat(); });
+  strand_.post(me, [this] {
+    armHeartbeat();
+    if (discovery_) discovery_->ask();
+  });
 }
 
 void MQClientInstance::giveBack(base::Completion<void> done) {
@@ -273,6 +283,7 @@ void MQClientInstance::onConsumerIdsChanged(const std::string& group) {
 void MQClientInstance::closeOnStrand(base::Completion<void> done) {
   state_ = State::kClosed;
   heartbeat_timer_.cancel();
+  if (discovery_) discovery_->close();
   for (auto& [topic, watch] : watches_) endWatch(*watch);
   watches_.clear();
   watched_.store(0, std::memory_order_relaxed);

@@ -18,6 +18,7 @@
 #include "base/strand.h"
 #include "base/timer.h"
 #include "client/home.h"
+#include "client/nameserver_discovery.h"
 #include "mqclient/client.h"
 #include "protocol/remoting_command.h"
 #include "remoting/remoting_client.h"
@@ -76,7 +77,7 @@ class MQClientInstance final : public base::Object {
  public:
   /// The instance for these options: a shared one if instanceName is given and the rest is equal, else a fresh one with
   /// a client id of its own.
-  /// Errors  kInvalidArgument, kNoNameServer, kUnsupported of resolveHome; nothing is asked over the network.
+  /// Errors  kInvalidArgument, kNoNameServer, kUnsupported of resolveHome; nothing on the network is waited for.
   static Result<InstanceLease> acquire(const ClientOptions& options);
 
   base::Engine& engine() const noexcept { return *engine_; }
@@ -196,6 +197,10 @@ class MQClientInstance final : public base::Object {
 
   // routes, on the strand
   void fetchOnStrand(std::string topic, base::SteadyTime deadline, base::Completion<RoutePtr> done);
+  void askFor(const std::string& topic, Fetch& fetch);
+  static void armWaiter(const Fetch& fetch, const base::Ref<FetchWaiter>& waiter);
+  Error noRouteInTime(const std::string& topic) const;
+  void onNameservers(std::vector<std::string> addresses);
   void onFetched(const std::string& topic, Result<route::RouteAnswer>&& answer);
   void applyRoute(const std::string& topic, const RoutePtr& route);
   void rebuildBrokers(const RoutePtr& newest);
@@ -224,7 +229,8 @@ class MQClientInstance final : public base::Object {
     bool told = false;  // the consumers know that the broker knows them
   };
   struct Fetch {
-    base::SteadyTime deadline;
+    std::uint64_t list = 0;  // of the nameservers that were asked; 0: none is known yet
+    base::SteadyTime deadline = base::SteadyTime::max();
     std::vector<base::Ref<FetchWaiter>> waiters;
   };
 
@@ -254,6 +260,8 @@ class MQClientInstance final : public base::Object {
   enum class State { kRunning, kClosed };
   State state_ = State::kRunning;
   route::NameserverList nameservers_;
+  std::uint64_t list_ = 0;                        // counts the lists of nameservers; 0: none is known yet
+  std::optional<NameserverDiscovery> discovery_;  // of a home that has an address server
   std::map<std::string, base::Ref<Watch>> watches_;
   std::map<std::string, Fetch> fetches_;             // under way
   std::map<std::string, int> heartbeats_under_way_;  // by address

@@ -69,7 +69,7 @@ class ClientCore final : public ClientShared {
       gone = std::move(found->second);
       channels_.erase(found);
     }
-    gone->end(Error(ErrorCode::kConnectionLost, address + " is in no route any more"));
+    gone->end(Error(ErrorCode::kConnectionLost, address + " is not needed any more"));
   }
 
   void close(Completion<void> done) {

@@ -68,7 +68,7 @@ class RemotingClient : public base::Object {
   };
   virtual void setEvents(base::Ref<Events> events) = 0;
 
-  /// Closes the connection to an address that is in no route any more; what is pending there fails with
+  /// Closes the connection to an address that nobody needs any more; what is pending there fails with
   /// kConnectionLost.
   virtual void forget(const std::string& address) = 0;
   /// Open connections now (tests, health).

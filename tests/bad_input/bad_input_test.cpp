@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <future>
 #include <iostream>
 #include <mutex>
 #include <string>
@@ -17,11 +18,13 @@
 #include "protocol/headers/namesrv.h"
 #include "protocol/remoting_command.h"
 #include "remoting/in_process.h"
+#include "tests/support/http_server.h"
 
 namespace mqclient {
 namespace {
 
 using namespace std::chrono_literals;
+using scripted::HttpServer;
 using enum ConsumeConcurrentlyStatus;
 
 /// One row: what was tried, the error it must end in, words its message must have.
@@ -43,6 +46,28 @@ Error errorOf(const Result<T>& result) {
 
 Error startProducer(const std::string& address) {
   return errorOf(DefaultMQProducer::start("group", {.namesrvAddr = address}));
+}
+/// A producer whose address server does what `script` says: what its sends are told once the first try has failed.
+Error sendBy(HttpServer::Script script) {
+  HttpServer server(std::move(script));
+  std::promise<void> warned;
+  std::once_flag once;
+  ClientOptions client{.namesrvAddr = server.url(), .startTimeout = 0ms, .logLevel = LogLevel::kWarn};
+  client.log = [&](LogLevel, std::string_view, std::string_view) { std::call_once(once, [&] { warned.set_value(); }); };
+  auto producer = DefaultMQProducer::start("group", client).value();
+  if (warned.get_future().wait_for(30s) != std::future_status::ready) return {ErrorCode::kInternal, "nothing failed"};
+  return errorOf(producer.send(Message("topic", "x"), SendOptions{.timeout = 5ms}));
+}
+/// Starts by an address server that never answers.
+Error startProducerBySilence() {
+  HttpServer server(HttpServer::hanging());
+  return errorOf(DefaultMQProducer::start("group", {.namesrvAddr = server.url(), .startTimeout = 20ms}));
+}
+Error startConsumerBySilence() {
+  HttpServer server(HttpServer::hanging());
+  return errorOf(DefaultMQPushConsumer::start("group", {{"topic"}},
+                                              [](Messages, ConsumeConcurrentlyContext&) { return CONSUME_SUCCESS; },
+                                              {.namesrvAddr = server.url(), .startTimeout = 20ms}));
 }
 Error send(MockCluster& cluster, const Message& message) {
   auto producer = DefaultMQProducer::start("group", cluster.client()).value();
@@ -66,6 +91,11 @@ std::vector<Case> cases() {
   const auto message = [](std::string name, Message m, ErrorCode code, std::vector<std::string> words) {
     return Case{"message_" + std::move(name), [m](MockCluster& c) { return send(c, m); }, code, std::move(words)};
   };
+  const auto http = [](const std::string& name, HttpServer::Script script, std::vector<std::string> words) {
+    words.insert(words.end(), {"http://127.0.0.1:", "host:port;host:port"});
+    return Case{"http_" + name, [script = std::move(script)](MockCluster&) { return sendBy(script); }, kNoNameServer,
+                std::move(words)};
+  };
   return {
       address("mock://x?brokes=2", kInvalidArgument, {"brokes", "brokers"}),
       address("mock://x?brokers=two", kInvalidArgument, {"brokers=two", "number"}),
@@ -80,6 +110,25 @@ std::vector<Case> cases() {
       address("a:1;b;c:2x", kInvalidArgument, {"'b'", "c:2x"}),
       address("127.0.0.1:1", kNoNameServer, {"127.0.0.1:1", "Connection refused", "namesrvAddr"}),
       {"address_none", [](MockCluster&) { return startProducer(""); }, kNoNameServer, {"namesrvAddr", "NAMESRV_ADDR"}},
+      address("http://127.0.0.1", kInvalidArgument, {"has no port", "host:port", "/PATH"}),
+      address("http://127.0.0.1:1/", kInvalidArgument, {"needs a path", "/rocketmq/nsaddr"}),
+      address("https://127.0.0.1", kInvalidArgument, {"needs a path"}),
+      http("status_404", HttpServer::sending("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), {"status 404"}),
+      http("empty", HttpServer::answering(" \r\n"), {"an empty list"}),
+      http("page", HttpServer::answering("<html><body>It works!</body></html>"), {"no list of addresses", "<html>"}),
+      http("one_bad_entry", HttpServer::answering("a:1;b"), {"no list of addresses", "a:1;b"}),
+      http("closes", HttpServer::closing(), {"cannot be asked"}),
+      http("endless", HttpServer::endless("HTTP/1.1 200 OK\r\n\r\n", std::string(4096, 'a')),
+           {"more than 65536 bytes"}),
+      http("stranger", HttpServer::sending("\x16\x03\x01 this is no HTTP"), {"not HTTP"}),
+      {"http_silent_producer",
+       [](MockCluster&) { return startProducerBySilence(); },
+       kNoNameServer,
+       {"http://127.0.0.1:", "has not answered yet", "startTimeout"}},
+      {"http_silent_consumer",
+       [](MockCluster&) { return startConsumerBySilence(); },
+       kNoNameServer,
+       {"http://127.0.0.1:", "has not answered yet", "push consumer not started"}},
       message("blank_topic", Message("", "x"), kMessageIllegal, {"topic"}),
       message("topic_characters", Message("a topic", "x"), kMessageIllegal, {"a topic"}),
       message("topic_of_128", Message(std::string(128, 't'), "x"), kMessageIllegal, {"128", "127"}),

@@ -52,6 +52,68 @@ TEST_F(HomeTest, SocketsNeedRealTime) {
   expectWords(error, {"ns1:9876", "mock://"});
 }
 
+TEST_F(HomeTest, AnAddressServerIsAUrlWithAPath) {
+  const base::Ref<base::Engine> engine = *base::makeThreadedEngine({});
+  const std::string url = "http://addresses.test/rocketmq/nsaddr";
+  const auto home = resolveHome(" " + url + " ", engine);
+  ASSERT_TRUE(home) << home.error();
+  ASSERT_TRUE(home->addressing);
+  EXPECT_EQ(home->addressing->name(), url);
+  EXPECT_EQ(home->addressing_period, std::chrono::minutes(2));
+  EXPECT_TRUE(home->nameservers.empty());
+  EXPECT_TRUE(home->transport);
+  const auto identity = [&](std::string_view text, std::string_view unit) {
+    return resolveHome(text, engine, unit).value().identity;
+  };
+  EXPECT_EQ(identity(url, ""), home->identity) << "equal homes are shared";
+  EXPECT_NE(identity(url, "u"), home->identity);
+  EXPECT_NE(identity(url + "2", ""), home->identity);
+  EXPECT_EQ(identity("https://[::1]:8443/x?a=b", "u/1"), "https://[::1]:8443/x-u%2F1?nofix=1&a=b");
+}
+
+TEST_F(HomeTest, BehindHttpWithoutAPathStandsAListAsInJava) {
+  const base::Ref<base::Engine> engine = *base::makeThreadedEngine({});
+  const auto home = resolveHome("http://a:1;b:2", engine);
+  ASSERT_TRUE(home) << home.error();
+  EXPECT_EQ(home->nameservers, (std::vector<std::string>{"a:1", "b:2"}));
+  EXPECT_FALSE(home->addressing);
+  EXPECT_EQ(home->identity, resolveHome("a:1;b:2", engine)->identity);
+}
+
+TEST_F(HomeTest, WhatCannotBeAUrlSaysWhatToWrite) {
+  const std::vector<std::pair<std::string, const char*>> rows{
+      {"http://host", "'host' has no port"},
+      {"http://", "no address"},
+      {"http://host/", "needs a path"},
+      {"http://host:9876/", "needs a path"},
+      {"http://host?x=y", "needs a path"},
+      {"https://host:443", "needs a path"},
+      {"http:///x", "has no host"},
+      {"http://host:0/x", "'0'"},
+      {"http://a:1;b:2/x", "'a:1;b:2'"},
+      {"http://user:secret@host/x", "would stand in every log"},
+      {"http://host/a b", "%XX"},
+      {"http://host/x#y", "%XX"},
+      {"http://host/\xc3\xa4", "%XX"},
+      {"http://host/" + std::string(2'048, 'x'), "2060 characters"},
+  };
+  for (const auto& [text, words] : rows) {
+    const Error error = errorOf(text);
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument) << text;
+    expectWords(error, {words, "host:port;host:port", "/PATH"});
+    EXPECT_LT(error.message().size(), 500u);
+    EXPECT_EQ(error.message().find("secret"), std::string::npos) << error;
+  }
+}
+
+TEST_F(HomeTest, AddressServersNeedRealTime) {
+  for (const char* text : {"http://host:8080/x", "http://host:9876"}) {
+    const Error error = errorOf(text);
+    EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+    expectWords(error, {text, "virtual time", "mock://"});
+  }
+}
+
 TEST_F(HomeTest, EveryBadEntryIsNamed) {
   const Error error = errorOf("ns1;ns2:0;ns3:70000;:9876;n s:1;::1:9876;[zz]:1;good:9876");
   EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);

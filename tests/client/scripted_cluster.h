@@ -172,7 +172,10 @@ class ClusterTest : public testing::Test {
                                client::Home home;
                                home.engine = base::Ref<base::Engine>(current->engine.get());
                                home.transport = current->network;
-                               for (const auto& ns : current->nameservers) home.nameservers.push_back(ns->address());
+                               home.addressing = base::Ref<client::TopAddressing>(current->addressing);
+                               if (!home.addressing) {
+                                 for (const auto& ns : current->nameservers) home.nameservers.push_back(ns->address());
+                               }
                                home.identity = "scripted";
                                return home;
                              });
@@ -252,6 +255,7 @@ class ClusterTest : public testing::Test {
   std::vector<base::Ref<Server>> brokers;
   std::vector<base::Ref<Server>> all;
   std::map<std::string, base::Ref<remoting::RemotingServer>> listening;
+  base::Ref<client::TopAddressing> addressing;  ///< instead of the nameservers' addresses, while set
   std::vector<std::string> log;
   std::vector<ClientEvent> events;
 };
