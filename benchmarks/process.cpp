@@ -96,8 +96,21 @@ std::vector<Row> hundredByHundred() {
 
 struct Lives {
   int threads_most = 0;       // at a time
-  double heap_slope_kib = 0;  // over the second half
+  double heap_slope_kib = 0;  // of the line through the second half, times its length
 };
+
+/// Of the least squares' line through samples one apart.
+double slope(const std::vector<double>& samples) {
+  const double middle = static_cast<double>(samples.size() - 1) / 2;
+  double rises = 0;
+  double squares = 0;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const double at = static_cast<double>(i) - middle;
+    rises += at * samples[i];
+    squares += at * at;
+  }
+  return squares > 0 ? rises / squares : 0;
+}
 
 Lives live(int cycles) {
   MockCluster cluster = must(MockCluster::start(), "cluster");
@@ -113,13 +126,13 @@ Lives live(int cycles) {
   };
   for (int i = 0; i < 10; ++i) cycle(i);
   Lives lives;
-  double heap_middle = 0;
+  std::vector<double> heap;  // two single points would tell what the threads' stocks happen to hold
   for (int i = 0; i < cycles; ++i) {
     cycle(i);
-    if (i + 1 == cycles / 2) heap_middle = static_cast<double>(mallinfo2().uordblks);
+    if (i >= cycles / 2) heap.push_back(static_cast<double>(mallinfo2().uordblks));
     lives.threads_most = std::max(lives.threads_most, threadsNow());
   }
-  lives.heap_slope_kib = (static_cast<double>(mallinfo2().uordblks) - heap_middle) / 1024;
+  lives.heap_slope_kib = slope(heap) * static_cast<double>(heap.size()) / 1024;
   return lives;
 }
 
