@@ -215,7 +215,7 @@ void BrokerCore::holdPull(PullRequest& pull) {
   if (!pull.peer->open()) return std::move(pull.responder).discard(remoting::Discard::kPeerGone);
   if (!pull.queue) pull.queue = store_.queueOf(pull.topic, pull.queue_id);
   pull.first = false;
-  if (holds_.size() >= options_.held_pulls_max) return pull.go(PullRequest::Stage::kScan);
+  if (holds_.size() >= options_.held_pulls_max || !pull.responder.hold()) return pull.go(PullRequest::Stage::kScan);
 
   const base::Ref<PullRequest> keep(&pull);
   holds_.insert(keep);

@@ -364,7 +364,9 @@ void ClientChannel::onFrame(Chain&& frame) noexcept {
 
 void ClientChannel::serve(RemotingCommand&& request) {
   if (!sink_) {
-    sink_ = base::makeRef<ConnectionSink>(shared_->engine, connection_, shared_, shared_->counters.responders_dropped);
+    const auto most = static_cast<std::uint32_t>(shared_->options.served_in_flight_max);
+    sink_ = base::makeRef<ConnectionSink>(shared_->engine, connection_, shared_, shared_->counters.responders_dropped,
+                                          OwedLimits{.under_way = most, .held = most});
     peer_ = base::makeRef<ConnectionPeer>(connection_, sink_, connections_made_);
   }
   sink_->touch();
@@ -372,13 +374,15 @@ void ClientChannel::serve(RemotingCommand&& request) {
     if (!request.isOneway()) connection_->send(notSupportedAnswer(request), ConnectionSink::kAnswerTag);
     return;
   }
-  if (!sink_->begin(shared_->options.served_in_flight_max)) {
+  // A client never stops reading: the answers that it waits for come the same way (N5).
+  if (sink_->full()) {
     shared_->counters.busy_refused.fetch_add(1, std::memory_order_relaxed);
     if (!request.isOneway()) {
       connection_->send(busyAnswer(request, shared_->options.served_in_flight_max), ConnectionSink::kAnswerTag);
     }
     return;
   }
+  sink_->begin();
   Responder responder(sink_, request.opaque, request.serializeType, request.isOneway());
   shared_->handler->handle(Request{std::move(request), peer_}, std::move(responder));
 }

@@ -5,23 +5,35 @@
 namespace mqclient::remoting {
 
 ConnectionSink::ConnectionSink(base::Ref<base::Engine> engine, base::Ref<Connection> connection,
-                               base::Ref<base::Object> owner, std::atomic<std::uint64_t>& dropped) noexcept
+                               base::Ref<base::Object> owner, std::atomic<std::uint64_t>& dropped,
+                               OwedLimits limits) noexcept
     : engine_(std::move(engine)),
       connection_(std::move(connection)),
       owner_(std::move(owner)),
       dropped_(dropped),
+      limits_(limits),
       quiet_since_(engine_->monotonicNanos()) {}
 
-bool ConnectionSink::begin(std::size_t limit) noexcept {
-  if (owed_.fetch_add(1, std::memory_order_relaxed) < limit) return true;
-  owed_.fetch_sub(1, std::memory_order_relaxed);
-  return false;
+bool ConnectionSink::requestHeld() noexcept {
+  std::uint64_t owed = owed_.load();
+  do {
+    if (held(owed) >= limits_.held) return false;
+  } while (!owed_.compare_exchange_weak(owed, owed + kHeld - kUnderWay));
+  oneLessUnderWay(owed + kHeld - kUnderWay);
+  return true;
 }
 
-void ConnectionSink::requestEnded(bool answered_by_drop) noexcept {
-  if (answered_by_drop) dropped_.fetch_add(1, std::memory_order_relaxed);
+void ConnectionSink::requestEnded(End how) noexcept {
+  if (how.dropped) dropped_.fetch_add(1, std::memory_order_relaxed);
+  const std::uint64_t one = how.held ? kHeld : kUnderWay;
+  const std::uint64_t left = owed_.fetch_sub(one) - one;
   // Only the last answer reads the clock: while any is owed the connection is not idle anyway.
-  if (owed_.fetch_sub(1, std::memory_order_acq_rel) == 1) touch();
+  if (left == 0) touch();
+  if (!how.held) oneLessUnderWay(left);
+}
+
+void ConnectionSink::oneLessUnderWay(std::uint64_t left) noexcept {
+  if (underWay(left) == limits_.under_way / 2) connection_->framesWanted();
 }
 
 void ConnectionPeer::sendOneway(base::Chain frame) noexcept {

@@ -182,11 +182,12 @@ void LinkEnd::reportDropped(std::uint64_t tag) noexcept {
 }
 
 void LinkEnd::arrived(Chain&& frame) noexcept {
-  if (serves_ && (!held_.empty() || overOutputBound())) {
-    // N5: an answer is never refused, so whoever asks without taking the answers is not read until half is out.
+  if (serves_ && (!held_.empty() || mustHold())) {
+    // N5: an answer is never refused, so whoever asks without taking the answers, or more than the handler takes, is
+    // not read until half is out.
     held_.push_back(std::move(frame));
     paused_.store(true);
-    if (overOutputBound() || !paused_.exchange(false)) return;
+    if (mustHold() || !paused_.exchange(false)) return;
     if (resume() == Next::kAgain) {
       auto* task = new ResumeTask(*this);
       task->alive = Ref<Object>(&link_);
@@ -205,7 +206,11 @@ void LinkEnd::handOn(Chain&& frame) noexcept {
 
 void LinkEnd::outputShrank(std::size_t bytes) noexcept {
   const std::size_t left = output_bytes_.fetch_sub(bytes) - bytes;
-  if (!paused_.load() || left > kOutputBytesMax / 2 || !paused_.exchange(false)) return;
+  if (left <= kOutputBytesMax / 2) framesWanted();
+}
+
+void LinkEnd::framesWanted() noexcept {
+  if (!paused_.load() || !paused_.exchange(false)) return;
   auto* task = new ResumeTask(*this);
   task->alive = Ref<Object>(&link_);
   strand().post(*task);
@@ -214,9 +219,9 @@ void LinkEnd::outputShrank(std::size_t bytes) noexcept {
 base::Next LinkEnd::resume() noexcept {
   for (int i = 0; !held_.empty(); ++i) {
     if (i == kResumeFramesPerStep) return Next::kAgain;
-    if (overOutputBound()) {
+    if (mustHold()) {
       paused_.store(true);
-      if (overOutputBound() || !paused_.exchange(false)) return Next::kDone;
+      if (mustHold() || !paused_.exchange(false)) return Next::kDone;
     }
     Chain frame = std::move(held_.front());
     held_.pop_front();

@@ -27,6 +27,7 @@ class LinkEnd final : public Connection {
   bool hasRoom(std::size_t bytes) const noexcept override;
   void send(base::Chain frame, std::uint64_t tag) noexcept override;
   void close(Error why) noexcept override;
+  void framesWanted() noexcept override;
   const std::string& peerAddress() const noexcept override;
   const std::string& localAddress() const noexcept override;
   bool sameProcess() const noexcept override { return true; }
@@ -54,6 +55,7 @@ class LinkEnd final : public Connection {
   void arrived(base::Chain&& frame) noexcept;
   void handOn(base::Chain&& frame) noexcept;
   bool overOutputBound() const noexcept;
+  bool mustHold() noexcept { return overOutputBound() || !handler_->takesFrames(); }
   void outputShrank(std::size_t bytes) noexcept;
   base::Next resume() noexcept;
 
@@ -62,10 +64,10 @@ class LinkEnd final : public Connection {
   base::Ref<ConnectionHandler> handler_;  // set before the first frame, kept until the link dies
   std::unique_ptr<Output> output_;        // only under a LinkPolicy
   std::atomic<std::size_t> output_bytes_{0};  // sent here, not yet handed on over there
-  std::atomic<bool> paused_{false};           // frames are held back: someone must resume once the output has shrunk
+  std::atomic<bool> paused_{false};           // frames are held back: whoever makes room resumes
   std::atomic<bool> closed_here_{false};      // close() was called on this end: nothing is handed on any more
   bool ended_ = false;                        // onClosed was called
-  std::deque<base::Chain> held_;              // arrived while our own output was beyond its bound
+  std::deque<base::Chain> held_;              // arrived while mustHold()
   CloseTask close_task_;
 };
 

@@ -17,14 +17,15 @@ namespace mqclient::remoting {
 struct RemotingServerOptions {
   std::size_t connections_max{10'000};
   std::size_t connections_per_address_max{256};     ///< by IP; not applied to in-process peers
-  std::size_t in_flight_per_connection_max{1'024};  ///< beyond: SYSTEM_BUSY
+  std::size_t in_flight_per_connection_max{1'024};  ///< beyond: read no further until half are answered
+  std::size_t held_per_connection_max{10'000};      ///< long polls, not among those in flight: Responder::hold()
   base::Millis idle_close{120'000};
 };
 
 /// What a server counts. Relaxed: read them when it is quiet.
 struct RemotingServerCounters {
-  std::atomic<std::uint64_t> requests{0}, responders_dropped{0}, corrupt_closed{0}, busy_refused{0},
-      connections_refused{0}, idle_closed{0}, unknown_answers{0};
+  std::atomic<std::uint64_t> requests{0}, responders_dropped{0}, corrupt_closed{0}, connections_refused{0},
+      idle_closed{0}, unknown_answers{0};
 };
 
 /// Listens on one address and hands requests to a handler; one strand a connection, requests in the order received.

@@ -15,7 +15,7 @@ void Responder::drop() noexcept {
     sink->respond(protocol::encodeResponse({opaque_, type_}, ResponseCode::SYSTEM_ERROR,
                                            "the request was dropped without an answer"));
   }
-  sink->requestEnded(!oneway_);
+  sink->requestEnded({.dropped = !oneway_, .held = held_});
 }
 
 }  // namespace mqclient::remoting

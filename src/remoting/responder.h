@@ -43,7 +43,13 @@ class ResponseSink : public base::Object {
  public:
   /// Any thread; the frame has its place in the output before this returns.
   virtual void respond(base::Chain frame) noexcept = 0;
-  virtual void requestEnded(bool answered_by_drop) noexcept = 0;
+  /// The request waits for others' doing and counts no longer among those under way. False: as many wait as may.
+  virtual bool requestHeld() noexcept = 0;
+  struct End {
+    bool dropped{false};  ///< the responder went unused
+    bool held{false};     ///< requestHeld() was true for it
+  };
+  virtual void requestEnded(End how) noexcept = 0;
 };
 
 /// The right to answer one request: move-only, answers once. Dropped unused it answers SYSTEM_ERROR, counted, and that
@@ -63,6 +69,7 @@ class Responder {
       opaque_ = o.opaque_;
       type_ = o.type_;
       oneway_ = o.oneway_;
+      held_ = o.held_;
     }
     return *this;
   }
@@ -73,6 +80,13 @@ class Responder {
   explicit operator bool() const noexcept { return static_cast<bool>(sink_); }
   bool oneway() const noexcept { return oneway_; }
 
+  /// The request is put aside until others bring what it waits for, perhaps for long (a long poll): from here on it
+  /// does not stop the reading of further requests of its connection. False: the connection has as many of these as it
+  /// may; answer now.
+  bool hold() noexcept {
+    if (sink_ && !held_) held_ = sink_->requestHeld();
+    return held_;
+  }
   template <class Header>
   void answer(ResponseCode code, std::string_view remark, const Header& header, base::Chain body = {}) && {
     const base::Ref<ResponseSink> sink = std::move(sink_);
@@ -80,14 +94,14 @@ class Responder {
     if (!oneway_)
       sink->respond(
           protocol::encodeResponse(protocol::RequestIdentity{opaque_, type_}, code, remark, header, std::move(body)));
-    sink->requestEnded(false);
+    sink->requestEnded({.held = held_});
   }
   void answer(ResponseCode code, std::string_view remark = {}) && {
     std::move(*this).answer(code, remark, protocol::NoHeader{});
   }
   void discard(Discard why) && {
     (void)why;
-    if (const base::Ref<ResponseSink> sink = std::move(sink_)) sink->requestEnded(false);
+    if (const base::Ref<ResponseSink> sink = std::move(sink_)) sink->requestEnded({.held = held_});
   }
 
  private:
@@ -97,6 +111,7 @@ class Responder {
   std::int32_t opaque_ = 0;
   protocol::SerializeType type_{};
   bool oneway_ = false;
+  bool held_ = false;
 };
 
 /// One request as it arrived. What outlives handle() must be copied or keep `command` (its body slices own their

@@ -52,7 +52,10 @@ ServerSession::ServerSession(Ref<ServerShared> shared, Ref<Connection> connectio
       limited_host_(connection->sameProcess() ? std::string() : std::string(hostOf(connection->peerAddress()))),
       strand_(*shared_->engine),
       connection_(std::move(connection)),
-      sink_(base::makeRef<ConnectionSink>(shared_->engine, connection_, shared_, shared_->counters.responders_dropped)),
+      sink_(base::makeRef<ConnectionSink>(
+          shared_->engine, connection_, shared_, shared_->counters.responders_dropped,
+          OwedLimits{.under_way = static_cast<std::uint32_t>(shared_->options.in_flight_per_connection_max),
+                     .held = static_cast<std::uint32_t>(shared_->options.held_per_connection_max)})),
       idle_timer_(*this, &ServerSession::onIdleCheck),
       deadline_timer_(*this, &ServerSession::onDeadlines) {}
 
@@ -105,14 +108,15 @@ void ServerSession::serve(RemotingCommand&& request) {
     if (!request.isOneway()) connection_->send(notSupportedAnswer(request), ConnectionSink::kAnswerTag);
     return;
   }
-  const std::size_t limit = shared_->options.in_flight_per_connection_max;
-  if (!sink_->begin(limit)) {
-    shared_->counters.busy_refused.fetch_add(1, std::memory_order_relaxed);
-    if (!request.isOneway()) connection_->send(busyAnswer(request, limit), ConnectionSink::kAnswerTag);
-    return;
-  }
+  sink_->begin();
   Responder responder(sink_, request.opaque, request.serializeType, request.isOneway());
   shared_->handler->handle(Request{std::move(request), peer_}, std::move(responder));
+}
+
+bool ServerSession::takesFrames() noexcept {
+  if (closing_) return true;  // to drop them
+  until_half_ = until_half_ ? !sink_->halfEmpty() : sink_->full();
+  return !until_half_;
 }
 
 void ServerSession::onDropped(std::uint64_t tag, FrameFate fate) noexcept {

@@ -25,7 +25,7 @@ struct ServerShared : Acceptor {
 };
 
 /// One accepted connection: decodes requests in the order received and hands them on; carries what the server asks of
-/// the client.
+/// the client. With as many requests under way as may be it takes no further frame until half are answered.
 ///
 /// States   open until onClosed, which is the last thing it does. closing_ only keeps frames out in between.
 /// Guard    everything below strand_ is touched inside it only.
@@ -56,6 +56,7 @@ class ServerSession final : public ConnectionHandler {
   void onFrame(base::Chain&& frame) noexcept override;
   void onDropped(std::uint64_t tag, FrameFate fate) noexcept override;
   void onClosed(const Error& why) noexcept override;
+  bool takesFrames() noexcept override;
 
   void serve(protocol::RemotingCommand&& request);
   void closeConnection(Error why);
@@ -76,6 +77,7 @@ class ServerSession final : public ConnectionHandler {
   base::Ref<ConnectionSink> sink_;
   base::Ref<ConnectionPeer> peer_;
   bool closing_ = false;
+  bool until_half_ = false;  // no frame is taken until half of the requests under way are answered
   SessionTimer idle_timer_;
 
   OpaqueTable questions_;  // what the server asked

@@ -129,8 +129,11 @@ bool TcpConnection::hasRoom(std::size_t bytes) const noexcept {
 
 void TcpConnection::outputShrank(std::size_t bytes) noexcept {
   const std::size_t left = output_.remove(bytes);
-  if (!held_back_.load() || left > kOutputBytesMax / 2 || !held_back_.exchange(false)) return;
-  postResumeHeld();
+  if (left <= kOutputBytesMax / 2) framesWanted();
+}
+
+void TcpConnection::framesWanted() noexcept {
+  if (held_back_.load() && held_back_.exchange(false)) postResumeHeld();
 }
 
 TcpConnection::Push TcpConnection::push(OutFrame& frame) noexcept {
@@ -441,7 +444,14 @@ void TcpConnection::cut(Slice chunk) noexcept {
 void TcpConnection::pauseReading() noexcept {
   setReading(false);
   read_paused_.store(true);
-  if (unhandled_.load() <= kUnhandledMax / 2 && read_paused_.exchange(false)) setReading(true);
+  if (unhandled_.load() <= kUnhandledMax / 2 && read_paused_.exchange(false)) resumeReading();
+}
+
+void TcpConnection::resumeReading() noexcept {
+  setReading(true);
+  if (splitter_.buffered() == 0) return;
+  frame_begun_ = engine_->now();  // it was us who did not go on with it
+  watch(frameDue());
 }
 
 base::SteadyTime TcpConnection::frameDue() const noexcept {
@@ -534,12 +544,12 @@ void TcpConnection::finishClose() noexcept {
 // ---- inside the handler's strand
 
 void TcpConnection::arrived(Chain frame) noexcept {
-  if (serves_ && (!held_.empty() || output_.overBound())) {
-    // N5: an answer is never refused, so whoever asks without taking the answers is not served until half is out, and
-    // soon not read either.
+  if (serves_ && (!held_.empty() || mustHold())) {
+    // N5: an answer is never refused, so whoever asks without taking the answers, or more than the handler takes, is
+    // not served until half is out, and soon not read either.
     held_.push_back(std::move(frame));
     held_back_.store(true);
-    if (output_.overBound() || !held_back_.exchange(false)) return;
+    if (mustHold() || !held_back_.exchange(false)) return;
     return postResumeHeld();
   }
   handOn(std::move(frame));
@@ -549,7 +559,7 @@ void TcpConnection::handOn(Chain frame) noexcept {
   const std::size_t bytes = frame.size();
   const std::size_t left = unhandled_.fetch_sub(bytes) - bytes;
   if (read_paused_.load() && left <= kUnhandledMax / 2 && read_paused_.exchange(false)) {
-    home_.post(Ref<Object>(this), [this] { setReading(true); });
+    home_.post(Ref<Object>(this), [this] { resumeReading(); });
   }
   if (ended_ || closed_here_.load(std::memory_order_relaxed)) return;
   handler_->onFrame(std::move(frame));
@@ -562,9 +572,9 @@ void TcpConnection::postResumeHeld() noexcept {
 Next TcpConnection::resumeHeld() noexcept {
   for (std::size_t n = 0; !held_.empty(); ++n) {
     if (n == kFramesPerStep) return Next::kAgain;
-    if (output_.overBound()) {
+    if (mustHold()) {
       held_back_.store(true);
-      if (output_.overBound() || !held_back_.exchange(false)) return Next::kDone;
+      if (mustHold() || !held_back_.exchange(false)) return Next::kDone;
     }
     Chain frame = std::move(held_.front());
     held_.pop_front();

@@ -30,9 +30,9 @@ namespace mqclient::remoting {
 ///           kernel buffer, its turn's bound, an error or the close (N2). Owners never wait.
 /// Close     only the home reactor closes the descriptor, and only as the output's owner: no writer can hold it (N3).
 /// Input     the home reactor cuts frames and posts them to the handler's strand in batches. An accepted end whose
-///           output is beyond its bound, or whose strand does not come to its frames, is read no further (N5). Reading
-///           is lent to a thread that waits for the answer to the only request under way: it receives and cuts, while
-///           the poller does not ask for bytes (docs/decisions/0009-who-reads.md).
+///           output is beyond its bound, whose handler takes no more, or whose strand does not come to its frames, is
+///           read no further (N5). Reading is lent to a thread that waits for the answer to the only request under way:
+///           it receives and cuts, while the poller does not ask for bytes (docs/decisions/0009-who-reads.md).
 /// Lifetime  keeps itself from start() until the descriptor is closed; handler and connection hold each other until
 ///           onClosed.
 class TcpConnection final : public Connection, public base::AnswerSource, private base::IoHandler {
@@ -51,6 +51,7 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   bool hasRoom(std::size_t bytes) const noexcept override;
   void send(base::Chain frame, std::uint64_t tag) noexcept override;
   void close(Error why) noexcept override;
+  void framesWanted() noexcept override;
   const std::string& peerAddress() const noexcept override { return peer_; }
   const std::string& localAddress() const noexcept override { return local_; }
 
@@ -121,6 +122,7 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   void waitForRoom() noexcept;
   void writeFailed() noexcept;
   void setReading(bool reading) noexcept;
+  void resumeReading() noexcept;
   void armWriting(bool armed) noexcept;
   void setInterest() noexcept MQ_REQUIRES(reading_mutex_);
   void pauseReading() noexcept;
@@ -133,6 +135,7 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   // ---- inside the handler's strand
   void arrived(base::Chain frame) noexcept;
   void handOn(base::Chain frame) noexcept;
+  bool mustHold() noexcept { return output_.overBound() || !handler_->takesFrames(); }
   base::Next resumeHeld() noexcept;
   void postResumeHeld() noexcept;
 
@@ -150,7 +153,7 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   std::atomic<bool> closed_here_{false};   // close() was called on this end: nothing is handed on any more
   std::atomic<std::size_t> unhandled_{0};  // bytes cut and not yet handed on
   std::atomic<bool> read_paused_{false};   // somebody must resume reading once unhandled_ has shrunk
-  std::atomic<bool> held_back_{false};     // frames are held: somebody must resume once the output has shrunk
+  std::atomic<bool> held_back_{false};     // frames are held: whoever makes room resumes
   Error close_why_{ErrorCode::kConnectionLost, {}};
 
   // The output's owner, whichever thread that is

@@ -39,6 +39,9 @@ class ConnectionHandler : public base::Object {
   /// Asked by send() inside strand(): more is under way here than the frame just given, so the transport may let frames
   /// gather instead of writing this one at once (N2).
   virtual bool moreUnderWay() const noexcept { return false; }
+  /// Asked of an accepted end inside strand() before each frame: false, and this frame and those behind it wait in the
+  /// transport, which soon reads no further, until Connection::framesWanted().
+  virtual bool takesFrames() noexcept { return true; }
 };
 
 /// Ordered bytes in both directions under the remoting framer (N1-N7). Owned by its handler; dies after onClosed.
@@ -51,6 +54,8 @@ class Connection : public base::Object {
   virtual void send(base::Chain frame, std::uint64_t tag) noexcept = 0;
   /// Any thread, idempotent. onClosed(why) follows on this end; the peer hears "connection closed by peer".
   virtual void close(Error why) noexcept = 0;
+  /// The handler's takesFrames() is true again. Any thread; nothing happens if no frame waits.
+  virtual void framesWanted() noexcept {}
   /// True when both ends are in this process: limits on strangers do not apply.
   virtual bool sameProcess() const noexcept { return false; }
   /// "ip:port" of the two ends.

@@ -205,12 +205,40 @@ struct Deaf final : remoting::ConnectionHandler {
 
 using Holds = BrokerTest;
 
+TEST_F(Holds, HeldPullsStopNoSendOnTheirConnection) {
+  constexpr std::size_t kPulls = 1'500;  // more than may be under way at once
+  start();
+  client->createTopic(kTopic, 2);
+  std::vector<CallPtr> pulls;
+  for (std::size_t i = 0; i < kPulls; ++i) pulls.push_back(client->longPull(0));
+  ASSERT_EQ(held(), kPulls);
+  EXPECT_EQ(client->send({.queueId = 1})->code(), ResponseCode::SUCCESS);
+  EXPECT_EQ(held(), kPulls);
+  EXPECT_EQ(client->send({.queueId = 0})->code(), ResponseCode::SUCCESS);
+  engine->runUntilIdle();
+  for (const CallPtr& pull : pulls) ASSERT_EQ(pull->code(), ResponseCode::SUCCESS);
+}
+
+TEST_F(Holds, PullsBeyondAConnectionsHoldsAreAnsweredAtOnce) {
+  BrokerOptions options;
+  options.server.held_per_connection_max = 2;
+  start(options);
+  client->createTopic(kTopic, 1);
+  const CallPtr first = client->longPull(0);
+  const CallPtr second = client->longPull(0);
+  EXPECT_EQ(client->longPull(0)->code(), ResponseCode::PULL_NOT_FOUND);
+  EXPECT_TRUE(first->pending() && second->pending());
+  client->send({.queueId = 0});
+  EXPECT_EQ(first->code(), ResponseCode::SUCCESS);
+  EXPECT_EQ(second->code(), ResponseCode::SUCCESS);
+}
+
 TEST_F(Holds, TenThousandHoldsFitInEightMebibytes) {
   constexpr std::size_t kHolds = 10'000;
   constexpr std::size_t kBytesMax = 8u << 20;
   static_assert(sizeof(PullRequest) * kHolds <= kBytesMax / 4 * 3, "the rest is texts, table entries, the session's");
   BrokerOptions options;
-  options.server.in_flight_per_connection_max = 2 * kHolds;
+  options.server.held_per_connection_max = 2 * kHolds;
   start(options);
   client->createTopic(kTopic, 1);
   const auto raw = base::makeRef<Deaf>(*engine);

@@ -77,13 +77,14 @@ TEST_F(RemotingServerTest, WithoutAHandlerEveryCodeIsNotSupported) {
 TEST_F(RemotingServerTest, AOnewayRequestIsNeverAnsweredWhateverHappensToIt) {
   startServer({.in_flight_per_connection_max = 3});
   RawEnd& client = connected();
-  for (int i = 0; i < 4; ++i) ask(client, onewayFrame(i));  // the fourth is beyond the limit
+  for (int i = 0; i < 4; ++i) ask(client, onewayFrame(i));  // the fourth is beyond the limit and waits
   ASSERT_EQ(handler_->held.size(), 3u);
   std::move(handler_->take().responder).answer(ResponseCode::SUCCESS);
   std::move(handler_->take().responder).discard(Discard::kOneway);
   handler_->take();  // dropped
+  EXPECT_EQ(handler_->held.size(), 1u);
+  handler_->take();
   EXPECT_TRUE(client.frames.empty());
-  EXPECT_EQ(counters().busy_refused.load(), 1u);
   EXPECT_EQ(counters().responders_dropped.load(), 0u);
 }
 
@@ -140,26 +141,73 @@ TEST_F(RemotingServerTest, AnAnswerToAPeerThatIsGoneGoesNowhere) {
 
 // ---- limits: one below, at, one beyond
 
-TEST_F(RemotingServerTest, RequestsInFlightOfOneConnectionAreLimited) {
-  constexpr std::size_t kLimit = 1'024;  // the default
+TEST_F(RemotingServerTest, BeyondItsRequestsInFlightAConnectionIsReadNoFurther) {
+  constexpr int kLimit = 1'024;  // the default
+  constexpr int kRequests = 4'000;
   startServer();
   RawEnd& client = connected();
-  for (std::size_t i = 0; i < kLimit; ++i) ask(client, requestFrame(static_cast<int>(i)));
-  EXPECT_EQ(handler_->held.size(), kLimit);
-  EXPECT_TRUE(client.frames.empty());
-  ask(client, requestFrame(9'999));
-  EXPECT_EQ(handler_->held.size(), kLimit);
-  ASSERT_EQ(client.frames.size(), 1u);
-  EXPECT_EQ(client.command(0).opaque, 9'999);
-  EXPECT_EQ(client.command(0).responseCode(), ResponseCode::SYSTEM_BUSY);
-  EXPECT_EQ(client.command(0).remark().substr(0, 10), "[OVERLOAD]");
-  EXPECT_EQ(counters().busy_refused.load(), 1u);
+  for (int i = 0; i < kLimit; ++i) ask(client, requestFrame(i));
+  ASSERT_EQ(handler_->held.size(), std::size_t{kLimit});
+  for (int i = kLimit; i < kRequests; ++i) ask(client, requestFrame(i));
+  EXPECT_EQ(handler_->held.size(), std::size_t{kLimit});
+  EXPECT_TRUE(client.frames.empty()) << "nothing is refused";
   RawEnd& other = connected();  // another connection has its own
   ask(other, requestFrame(1));
-  EXPECT_EQ(handler_->held.size(), kLimit + 1);
-  std::move(handler_->take().responder).answer(ResponseCode::SUCCESS);
-  ask(client, requestFrame(10'000));
-  EXPECT_EQ(handler_->held.size(), kLimit + 1);
+  ASSERT_EQ(handler_->held.size(), std::size_t{kLimit} + 1);
+  std::move(handler_->held.back().responder).answer(ResponseCode::SUCCESS);
+  handler_->held.pop_back();
+
+  const auto answerOne = [&] { std::move(handler_->take().responder).answer(ResponseCode::SUCCESS); };
+  for (int i = 1; i < kLimit / 2; ++i) answerOne();
+  EXPECT_EQ(handler_->held.size(), std::size_t{kLimit} / 2 + 1) << "on with it only when half are answered";
+  answerOne();
+  EXPECT_EQ(handler_->held.size(), std::size_t{kLimit});
+  while (!handler_->held.empty()) answerOne();
+  ASSERT_EQ(client.frames.size(), std::size_t{kRequests});
+  for (int i = 0; i < kRequests; ++i) {
+    const RemotingCommand answer = client.command(static_cast<std::size_t>(i));
+    ASSERT_EQ(answer.opaque, i);
+    ASSERT_EQ(answer.responseCode(), ResponseCode::SUCCESS);
+  }
+}
+
+TEST_F(RemotingServerTest, AnswersWithinTheirHandlerNeverStopTheReading) {
+  startServer({.in_flight_per_connection_max = 1});
+  handler_->on = answerSuccess;
+  RawEnd& client = connected();
+  for (int i = 0; i < 100; ++i) ask(client, requestFrame(i));
+  EXPECT_EQ(client.frames.size(), 100u);
+}
+
+TEST_F(RemotingServerTest, HeldRequestsStopNobodyAndHaveABoundOfTheirOwn) {
+  startServer({.in_flight_per_connection_max = 2, .held_per_connection_max = 3});
+  RawEnd& client = connected();
+  for (int i = 0; i < 5; ++i) ask(client, requestFrame(i));
+  for (std::size_t i = 0; i < 3; ++i) {
+    ASSERT_GT(handler_->held.size(), i);
+    EXPECT_TRUE(handler_->held[i].responder.hold());
+    EXPECT_TRUE(handler_->held[i].responder.hold()) << "again changes nothing";
+  }
+  ASSERT_EQ(handler_->held.size(), 5u) << "three held, two under way";
+  EXPECT_FALSE(handler_->held[3].responder.hold());
+  ask(client, requestFrame(5));
+  EXPECT_EQ(handler_->held.size(), 5u);
+  Responder moved = std::move(handler_->held[0].responder);  // a held one takes its count along
+  std::move(moved).answer(ResponseCode::SUCCESS);
+  EXPECT_EQ(handler_->held.size(), 5u) << "those under way are as many as before";
+  EXPECT_TRUE(handler_->held[3].responder.hold());
+  EXPECT_EQ(handler_->held.size(), 6u);
+}
+
+TEST_F(RemotingServerTest, AConnectionThatIsHeldBackEndsLikeAnyOther) {
+  startServer({.in_flight_per_connection_max = 2});
+  RawEnd& client = connected();
+  for (int i = 0; i < 10; ++i) ask(client, requestFrame(i));
+  client.connection->close(Error(ErrorCode::kClosed, "bye"));
+  EXPECT_EQ(handler_->peers_closed, 1);
+  while (!handler_->held.empty()) std::move(handler_->take().responder).answer(ResponseCode::SUCCESS);
+  EXPECT_EQ(handler_->requests, 2);
+  EXPECT_EQ(server_->connections(), 0u);
 }
 
 TEST_F(RemotingServerTest, ConnectionsAreLimited) {

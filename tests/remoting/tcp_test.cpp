@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "tests/remoting/malformed_frames.h"
 #include "tests/remoting/tcp_support.h"
+#include "tests/support/slack.h"
 
 namespace mqclient::remoting {
 namespace {
@@ -19,6 +20,33 @@ class TcpPairTest : public TcpTest {
     }
     void onPeerClosed(Peer&) noexcept override { closed.add(); }
     Count handled, closed;
+  };
+  /// Keeps its requests until the test takes them.
+  struct Keeping final : RequestHandler {
+    struct Kept {
+      Request request;
+      Responder responder;
+    };
+    void handle(Request&& request, Responder&& responder) noexcept override {
+      {
+        const std::lock_guard lock(mutex);
+        kept.push_back({std::move(request), std::move(responder)});
+      }
+      came.add();
+    }
+    Kept take() {
+      const std::lock_guard lock(mutex);
+      Kept first = std::move(kept.front());
+      kept.pop_front();
+      return first;
+    }
+    std::size_t size() {
+      const std::lock_guard lock(mutex);
+      return kept.size();
+    }
+    std::mutex mutex;
+    std::deque<Kept> kept;
+    Count came;
   };
   struct Answer {
     Count settled;
@@ -98,6 +126,63 @@ TEST_F(TcpPairTest, ThousandsUnderWayOnOneConnection) {
     ASSERT_TRUE(*answer->result) << answer->result->error();
     EXPECT_EQ((*answer->result)->body.toString(), std::to_string(i));
   }
+}
+
+TEST_F(TcpPairTest, ASlowHandlerSlowsItsConnectionAndRefusesNothing) {
+  constexpr std::size_t kLimit = 1'024;  // the default
+  constexpr int kRequests = 4'000;       // of more bytes than are kept unread
+  const auto slow = base::makeRef<Keeping>();
+  server_ = *RemotingServer::start(engine_, transport(), "127.0.0.1:0", slow, log_);
+  startClient();
+  const std::string body(1'024, 'b');
+  std::vector<std::shared_ptr<Answer>> answers;
+  for (int i = 0; i < kRequests; ++i) answers.push_back(ask(server_->address(), std::to_string(i) + body));
+  ASSERT_TRUE(slow->came.reaches(static_cast<int>(kLimit)));
+  for (int i = 0; i < kRequests; ++i) {
+    ASSERT_TRUE(slow->came.reaches(i + 1));
+    EXPECT_LE(slow->size(), kLimit);
+    Keeping::Kept next = slow->take();
+    ASSERT_EQ(next.request.command.body.toString(), std::to_string(i) + body) << "in the order sent";
+    std::move(next.responder).answer(ResponseCode::SUCCESS);
+  }
+  for (const auto& answer : answers) {
+    ASSERT_TRUE(answer->settled.reaches(1));
+    ASSERT_TRUE(*answer->result) << answer->result->error();
+    EXPECT_EQ((*answer->result)->responseCode(), ResponseCode::SUCCESS);
+  }
+}
+
+TEST_F(TcpPairTest, TimeInWhichWeDidNotReadIsNotAPeersLingering) {
+  const auto slow = base::makeRef<Keeping>();
+  const TcpOptions tcp{.frame_deadline = base::Millis(200) * mqclient::testing::slack(),
+                       .frame_bytes_per_second = 1u << 30};
+  server_ =
+      *RemotingServer::start(engine_, transport(tcp), "127.0.0.1:0", slow, log_, {.in_flight_per_connection_max = 1});
+  Peer4 peer = Peer4::connectedTo(server_->address());
+  const std::string request = requestFrame(1, RequestCode::HEART_BEAT, std::string(200'000, 'b')).toString();
+  const int whole = 7;  // more than is kept unread; with the last one begun the reading stops
+  for (int i = 0; i < whole; ++i) ASSERT_TRUE(peer.write(request));
+  ASSERT_TRUE(peer.write(request.substr(0, request.size() / 2)));
+  ASSERT_TRUE(slow->came.reaches(1));
+  // Time passes until a server has had enough of somebody else.
+  const auto deadlineOf = [](const RemotingServer& server) {
+    Peer4 lingering = Peer4::connectedTo(server.address());
+    ASSERT_TRUE(lingering.write(std::string_view("\0\0\0", 3)));
+    EXPECT_EQ(lingering.readToEnd(), "");
+  };
+  deadlineOf(*server_);
+  for (int i = 0; i < whole; ++i) {
+    ASSERT_TRUE(slow->came.reaches(i + 1));
+    std::move(slow->take().responder).answer(ResponseCode::SUCCESS);
+    ASSERT_FALSE(peer.readFrame().empty());
+  }
+  const Ref<RemotingServer> impatient =
+      *RemotingServer::start(engine_, transport({.frame_deadline = base::Millis(20)}), "127.0.0.1:0", handler_, log_);
+  deadlineOf(*impatient);
+  ASSERT_TRUE(peer.write(request.substr(request.size() / 2)));
+  ASSERT_TRUE(slow->came.reaches(whole + 1)) << "the connection was closed";
+  std::move(slow->take().responder).answer(ResponseCode::SUCCESS);
+  EXPECT_FALSE(peer.readFrame().empty());
 }
 
 TEST_F(TcpPairTest, NobodyListensIsUnreachableAndSaysWhere) {
