@@ -16,6 +16,10 @@ constexpr std::size_t kGatherFirst = 64u << 10;
 /// ApiVersions is what every Kafka client says first; versions so far.
 constexpr std::uint16_t kKafkaApiVersions = 18;
 constexpr std::uint16_t kKafkaVersionMax = 15;
+/// SETTINGS, the first frame of every HTTP/2 server: length u24, type 4, no flags, stream 0; 6 bytes a setting.
+constexpr unsigned kHttp2Settings = 4;
+constexpr std::uint32_t kHttp2Setting = 6;
+constexpr std::uint32_t kHttp2SettingsMax = 64 * kHttp2Setting;
 /// No Kafka hello is longer.
 constexpr std::uint32_t kKafkaHelloMax = 4096;
 
@@ -55,6 +59,11 @@ std::optional<std::string> foreignProtocol(std::span<const std::byte> first_byte
     const std::uint32_t size = base::getBe32(first_bytes.data());
     const std::uint16_t api = base::getBe16(first_bytes.data() + kLengthField);
     const std::uint16_t version = base::getBe16(first_bytes.data() + kLengthField + 2);
+    const std::uint32_t settings = size >> 8;
+    if ((size & 0xFF) == kHttp2Settings && api == 0 && version == 0 && settings >= kHttp2Setting &&
+        settings <= kHttp2SettingsMax && settings % kHttp2Setting == 0) {
+      return "HTTP/2 settings: the address belongs to a gRPC or HTTP/2 server, such as a proxy's port for 5.x clients";
+    }
     if (api == kKafkaApiVersions && version <= kKafkaVersionMax && size <= kKafkaHelloMax) {
       return "a Kafka ApiVersions request";
     }
@@ -109,6 +118,8 @@ std::optional<Error> FrameSplitter::check(std::size_t have, const std::byte (&he
     return corrupt("a header of " + std::to_string(header) + " bytes in a frame that has room for " +
                    std::to_string(frame_size_ - kFramePrefix));
   }
+  // No frame of ours begins so, and whoever waits for the rest of it waits in vain.
+  if (header == 0 && foreignProtocol(std::span(head, have))) return corrupt("a frame without a header");
   if (header > limits_.headerBytes) {
     return corrupt("a header of " + std::to_string(header) + " bytes, the limit is " +
                    std::to_string(limits_.headerBytes));

@@ -110,6 +110,7 @@ TEST(FrameSplitter, NamesStrangers) {
       {bytesOf("16030100 f5010000"), "TLS handshake"},
       {bytesOf("15030300 02022a00"), "TLS alert"},
       {"PRI * HTTP/2.0\r\n\r\n", "HTTP/2"},
+      {bytesOf("00001204 00000000 00"), "gRPC or HTTP/2 server"},
       {"GET / HTTP/1.1\r\n", "HTTP request"},
       {"POST /", "HTTP request"},
       {"HTTP/1.1 400 Bad Request", "HTTP reply"},
