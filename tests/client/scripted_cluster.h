@@ -16,8 +16,6 @@
 #include <vector>
 
 #include "base/log.h"
-#include "base/runtime.h"
-#include "client/home.h"
 #include "mqclient/client.h"
 #include "protocol/body/heartbeat.h"
 #include "protocol/body/route.h"
@@ -28,6 +26,7 @@
 #include "remoting/in_process.h"
 #include "remoting/remoting_server.h"
 #include "sim/sim_engine.h"
+#include "tests/support/scripted_home.h"
 
 namespace mqclient::scripted {
 
@@ -165,23 +164,6 @@ class Server final : public remoting::RequestHandler {
 class ClusterTest : public testing::Test {
  protected:
   void SetUp() override {
-    current = this;
-    static const bool registered = [] {
-      client::registerScheme("scripted",
-                             [](const client::SchemeAddress&, const base::Ref<base::Engine>&) -> Result<client::Home> {
-                               client::Home home;
-                               home.engine = base::Ref<base::Engine>(current->engine.get());
-                               home.transport = current->network;
-                               home.addressing = base::Ref<client::TopAddressing>(current->addressing);
-                               if (!home.addressing) {
-                                 for (const auto& ns : current->nameservers) home.nameservers.push_back(ns->address());
-                               }
-                               home.identity = "scripted";
-                               return home;
-                             });
-      return true;
-    }();
-    ASSERT_TRUE(registered);
     engine->advance(1s);  // time is not zero in real life
   }
   void TearDown() override {
@@ -191,7 +173,6 @@ class ClusterTest : public testing::Test {
     engine->runUntilIdle();
     listening.clear();
     EXPECT_EQ(engine->armedTimers(), 0u) << "whoever ends cancels its timers\n" << engine->pendingReport();
-    current = nullptr;
   }
 
   void start(const base::Ref<Server>& server) {
@@ -236,17 +217,9 @@ class ClusterTest : public testing::Test {
     route.brokerDatas.push_back(where);
   }
 
-  ClientOptions clientOptions() {
-    ClientOptions options;
-    options.namesrvAddr = "scripted://home";
-    options.runtime = mqclient::detail::RuntimeAccess::of(base::Ref<base::Engine>(engine.get()));
-    options.log = [this](LogLevel, std::string_view, std::string_view line) { log.emplace_back(line); };
-    options.onEvent = [this](const ClientEvent& event) { events.push_back(event); };
-    return options;
-  }
+  ClientOptions clientOptions() { return scripted::ScriptedHome::client(engine, log, events); }
   Millis since(base::SteadyTime then) const { return std::chrono::duration_cast<Millis>(engine->now() - then); }
 
-  static inline ClusterTest* current = nullptr;
   base::Ref<sim::SimEngine> engine = sim::makeSimEngine({.time = sim::SimOptions::Time::kAutoAdvance});
   sim::SimEngine::Enter inside{*engine};
   base::Ref<remoting::InProcessNetwork> network = remoting::InProcessNetwork::make();
@@ -258,6 +231,16 @@ class ClusterTest : public testing::Test {
   base::Ref<client::TopAddressing> addressing;  ///< instead of the nameservers' addresses, while set
   std::vector<std::string> log;
   std::vector<ClientEvent> events;
+  scripted::ScriptedHome scripted_home{[this] {
+    client::Home home;
+    home.engine = base::Ref<base::Engine>(engine.get());
+    home.transport = network;
+    home.addressing = base::Ref<client::TopAddressing>(addressing);
+    if (!home.addressing) {
+      for (const auto& ns : nameservers) home.nameservers.push_back(ns->address());
+    }
+    return home;
+  }};
 };
 
 }  // namespace mqclient::scripted

@@ -19,8 +19,6 @@
 #include <vector>
 
 #include "base/log.h"
-#include "base/runtime.h"
-#include "client/home.h"
 #include "mqclient/default_mq_push_consumer.h"
 #include "protocol/body/client.h"
 #include "protocol/body/heartbeat.h"
@@ -34,6 +32,7 @@
 #include "remoting/in_process.h"
 #include "remoting/remoting_server.h"
 #include "sim/sim_engine.h"
+#include "tests/support/scripted_home.h"
 
 namespace mqclient::consumer {
 
@@ -219,37 +218,15 @@ class ScriptedTest : public testing::Test {
       ASSERT_TRUE(server) << server.error();
       servers.push_back(*std::move(server));
     }
-    current = this;
-    static const bool registered = [] {
-      client::registerScheme("scripted",
-                             [](const client::SchemeAddress&, const base::Ref<base::Engine>&) -> Result<client::Home> {
-                               client::Home home;
-                               home.engine = base::Ref<base::Engine>(current->engine.get());
-                               home.transport = current->network;
-                               home.nameservers = {kNameserver};
-                               home.identity = "scripted";
-                               return home;
-                             });
-      return true;
-    }();
-    ASSERT_TRUE(registered);
   }
   void TearDown() override {
     engine->runUntilIdle();
     broker->letGo();
     for (const auto& server : servers) server->close(base::Completion<void>());
     engine->runUntilIdle();
-    current = nullptr;
   }
 
-  ClientOptions clientOptions() {
-    ClientOptions options;
-    options.namesrvAddr = "scripted://home";
-    options.runtime = mqclient::detail::RuntimeAccess::of(base::Ref<base::Engine>(engine.get()));
-    options.log = [this](LogLevel, std::string_view, std::string_view line) { log.emplace_back(line); };
-    options.onEvent = [this](const ClientEvent& event) { events.push_back(event); };
-    return options;
-  }
+  ClientOptions clientOptions() { return scripted::ScriptedHome::client(engine, log, events); }
   Result<DefaultMQPushConsumer> start(MessageListener listener, PushConsumerOptions options = {},
                                       MessageSelector selector = MessageSelector::all()) {
     Result<DefaultMQPushConsumer> consumer = DefaultMQPushConsumer::start(
@@ -269,7 +246,6 @@ class ScriptedTest : public testing::Test {
     });
   }
 
-  static inline ScriptedTest* current = nullptr;
   base::Ref<sim::SimEngine> engine = sim::makeSimEngine();
   sim::SimEngine::Enter inside{*engine};
   base::Ref<remoting::InProcessNetwork> network = remoting::InProcessNetwork::make();
@@ -281,6 +257,13 @@ class ScriptedTest : public testing::Test {
   std::vector<int> redeliveries;
   std::vector<std::size_t> batch_sizes;
   ConsumeConcurrentlyStatus next_status = ConsumeConcurrentlyStatus::CONSUME_SUCCESS;
+  scripted::ScriptedHome scripted_home{[this] {
+    client::Home home;
+    home.engine = base::Ref<base::Engine>(engine.get());
+    home.transport = network;
+    home.nameservers = {kNameserver};
+    return home;
+  }};
 };
 
 }  // namespace mqclient::consumer
