@@ -106,7 +106,8 @@ void MQClientInstance::onHeartbeatAnswer(const std::string& broker_name, std::in
     const Error why = answer ? responseError(*answer, "heartbeat to " + broker_name + " (" + address + ")")
                              : std::move(answer).error();
     if (why.code() == ErrorCode::kClosed) return;
-    log_->writeLimited(LogLevel::kWarn, "heartbeat", "heartbeat " + address, kLogPeriod, why.message());
+    log_->writeLimited(LogLevel::kWarn, "heartbeat", address, kLogPeriod,
+                       "no heartbeat to " + broker_name + ": " + why.message());
     // A slave's silence says nothing about the master that sends go to.
     if (broker_id == protocol::kMasterId) noteOutcome(*faults_.broker(broker_name), asked_at, why);
     return;
@@ -120,6 +121,12 @@ void MQClientInstance::onHeartbeatAnswer(const std::string& broker_name, std::in
     connection->second.told = true;
     for (const base::Ref<ConsumerHooks>& consumer : consumerHooks()) consumer->onBrokerConnected(broker_name);
   }
+}
+
+std::string MQClientInstance::logKey(const std::string& broker_name, const Error& why, std::string own) const {
+  if (!route::notAnswered(why)) return own;
+  const std::optional<BrokerAddress> at = findBroker({broker_name, protocol::kMasterId, OnlyThis::kNo});
+  return at ? at->address : own;
 }
 
 void MQClientInstance::noteOutcome(route::BrokerState& broker, std::int64_t asked_at, const Error& why) {

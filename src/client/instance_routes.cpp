@@ -30,7 +30,10 @@ MQClientInstance::FetchWaiter::FetchWaiter(base::Ref<MQClientInstance> owner, st
 
 Error MQClientInstance::noRouteInTime(const std::string& topic) const {
   if (list_ == 0) return Error(ErrorCode::kNoNameServer, discovery_->trouble());
-  return Error(ErrorCode::kTimeout, "no nameserver answered for topic '" + topic + "' in time");
+  std::string asked;
+  for (const std::string& address : nameservers_.inOrderOfTrying()) asked += (asked.empty() ? "" : ";") + address;
+  return Error(ErrorCode::kTimeout, "no nameserver of " + asked + " has answered in time for topic '" + topic +
+                                        "': check namesrvAddr and whether it is up");
 }
 
 void MQClientInstance::settle(Fetch& fetch, const Result<RoutePtr>& result) {
@@ -99,7 +102,8 @@ void MQClientInstance::onFetched(const std::string& topic, Result<route::RouteAn
   if (answer) {
     nameservers_.prefer(answer->nameserver);
     if (watched) applyRoute(topic, answer->route);
-  } else if (watched && !routes_.route(topic)) {
+  } else if (watched && !routes_.route(topic) && answer.error().code() != ErrorCode::kNoNameServer) {
+    // Nameservers that do not answer have had their line each.
     log_->writeLimited(LogLevel::kWarn, "route", "route " + topic, base::Millis(30'000), answer.error().message());
   }
   if (watched) {

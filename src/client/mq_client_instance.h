@@ -148,6 +148,9 @@ class MQClientInstance final : public base::Object {
         deadline, std::move(done));
   }
   Error unknownBroker(const BrokerTarget& target, RequestCode code) const;
+  /// The key to limit log lines about a failed request by: the broker's address if it did not answer, so that all who
+  /// need it together cost one line; else `own`.
+  std::string logKey(const std::string& broker_name, const Error& why, std::string own) const;
 
   // ---- groups
   /// kInvalidArgument: a consumer of the group is on this instance already. Heartbeats follow at once.

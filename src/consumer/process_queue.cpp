@@ -88,7 +88,7 @@ void ProcessQueue::enterBackOff(base::Millis delay, const Error& error) {
     why_error_ = error.message();
   }
   context_->log().writeLimited(
-      LogLevel::kWarn, kComponent, where(), kLogPeriod,
+      LogLevel::kWarn, kComponent, context_->instance->logKey(queue_.brokerName(), error, where()), kLogPeriod,
       where() + ": " + error.message() + "; tried again in " + std::to_string(delay.count()) + " ms");
   waitThen(State::kBackingOff, delay, nullptr);
 }
@@ -480,8 +480,9 @@ void ProcessQueue::onCommitAnswer(std::int64_t offset, Result<void> answer, base
   commit_in_flight_ = false;
   onCommitted(offset, answer.has_value());
   if (!answer) {
-    context_->log().writeLimited(LogLevel::kWarn, kComponent, where() + " commit", kLogPeriod,
-                                 where() + ": " + answer.error().message());
+    context_->log().writeLimited(LogLevel::kWarn, kComponent,
+                                 context_->instance->logKey(queue_.brokerName(), answer.error(), where() + " commit"),
+                                 kLogPeriod, where() + ": " + answer.error().message());
   }
   std::move(done)(std::move(answer));
 }

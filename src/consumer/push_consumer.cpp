@@ -274,7 +274,7 @@ void PushConsumer::askMembers(const std::string& topic, base::Completion<std::ve
   instance().invokeAddress(
       address, RequestCode::GET_CONSUMER_LIST_BY_GROUP, header, {}, instance().apiDeadline(),
       base::Completion<protocol::RemotingCommand>::of(
-          [me = self(), what = "members of " + context_->group + " at " + name,
+          [me = self(), what = "members of " + context_->group + " at " + name, name = name,
            done = std::move(done)](Result<protocol::RemotingCommand>&& answer) mutable {
             Result<std::vector<std::string>> members = [&]() -> Result<std::vector<std::string>> {
               if (!answer) return std::move(answer).error();
@@ -284,10 +284,12 @@ void PushConsumer::askMembers(const std::string& topic, base::Completion<std::ve
               return std::move(body->consumerIdList);
             }();
             if (!members) {
-              me->post([me = me.get(), error = members.error()] {
+              me->post([me = me.get(), name, error = members.error()] {
                 ++me->asks_;
-                me->context_->log().writeLimited(LogLevel::kWarn, kComponent, "members of " + me->context_->group,
-                                                 base::Millis{30'000}, error.message());
+                me->context_->log().writeLimited(
+                    LogLevel::kWarn, kComponent,
+                    me->instance().logKey(name, error, "members of " + me->context_->group), base::Millis{30'000},
+                    error.message());
               });
             }
             std::move(done)(std::move(members));

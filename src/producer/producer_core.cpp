@@ -180,7 +180,7 @@ void ProducerCore::probed(const Result<route::RoutePtr>& answer) {
     } else {
       std::move(done)(
           Error(ErrorCode::kNoNameServer, "no nameserver answered within startTimeout: " + answer.error().message() +
-                                              "; check namesrvAddr, or start offline with startTimeout 0"));
+                                              ", or start offline with startTimeout 0"));
     }
   }
 }

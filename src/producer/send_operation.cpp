@@ -139,7 +139,9 @@ void SendOperation::attemptFailed(Error error, base::SteadyTime now) noexcept {
 }
 
 void SendOperation::tryAgain(const Error& why, base::SteadyTime now) noexcept {
-  complaints_ += (complaints_.empty() ? "" : "; ") + broker_->name() + ": " + why.message();
+  // What a broker said first tells most: later it is as a rule that there is still no connection.
+  const bool first = std::ranges::none_of(earlier_, [&](const auto& b) { return b.get() == broker_; });
+  if (first) complaints_ += (complaints_.empty() ? "" : "; ") + broker_->name() + ": " + why.message();
   earlier_.emplace_back(broker_);  // before its route may go
   if (!fixed_queue_) {
     // The newest route: the broker may have left it meanwhile.
@@ -156,6 +158,10 @@ Error SendOperation::summary(const Error& last, base::SteadyTime now) const {
                      (tried_ == 1 ? " try in " : " tries in ") + std::to_string(took.count()) +
                      " ms: " + broker_->name() + ": " + last.message();
   if (!complaints_.empty()) text += "; before that " + complaints_;
+  if (broker_->lastAnswer() == 0 && route::notAnswered(last)) {
+    text += ". " + broker_->name() + " has never answered there: the address is what it told the nameserver " +
+            "(brokerIP1, listenPort)";
+  }
   text += may_be_stored_ ? ". The message may be stored: to repeat the same one use Message::setMsgId(error.msgId())"
                          : ". The message is not stored";
   return Error(last.code(), std::move(text), last.responseCode(), may_be_stored_ ? Applied::kUnknown : Applied::kNo);

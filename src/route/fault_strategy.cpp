@@ -47,6 +47,11 @@ Outcome outcomeOf(const Error& error) noexcept {
   }
 }
 
+bool notAnswered(const Error& error) noexcept {
+  const Outcome outcome = outcomeOf(error);
+  return outcome == Outcome::kUnreachable || outcome == Outcome::kNoAnswer;
+}
+
 base::Ref<BrokerState> FaultStrategy::broker(std::string_view name) {
   base::MutexLock lock(mutex_);
   const auto found = brokers_.find(name);

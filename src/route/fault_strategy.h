@@ -26,6 +26,8 @@ enum class Outcome {
 
 /// What `error` says about the broker; nullopt-like kAnswered when it says nothing bad.
 Outcome outcomeOf(const Error& error) noexcept;
+/// The broker was not reached, or gave no answer that can be understood.
+bool notAnswered(const Error& error) noexcept;
 
 /// One broker group's latency and availability. Written by whoever got an answer, read on every queue choice: atomics
 /// only. Times are Engine::monotonicNanos(). Any thread.

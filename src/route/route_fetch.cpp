@@ -15,7 +15,7 @@ using protocol::RemotingCommand;
 
 /// A nameserver is never given less time than this, or the caller's deadline would decide which one was asked at all.
 constexpr base::Millis kOneTryMin{100};
-/// One complaint per address and half minute: an outage is not a flood of lines.
+/// One complaint per address and half minute, whoever complains: an outage is not a flood of lines.
 constexpr base::Millis kLogPeriod{30'000};
 
 /// One fetch under way: asks, hears, asks the next. Steps follow one another, so no state needs a lock; each step's
@@ -55,24 +55,28 @@ class RouteFetch final : public base::Receiver<RemotingCommand> {
     if (!answer) {
       closed_ = closed_ || answer.error().code() == ErrorCode::kClosed;
       if (closed_) return finish(std::move(answer).error());
-      log_->writeLimited(LogLevel::kWarn, "route", "nameserver " + address, kLogPeriod,
-                         "nameserver " + address + " did not answer: " + answer.error().message());
-      note(answer.error().message());
+      complain(address, "did not answer: " + answer.error().message());
       return next();
     }
-    answered_ = true;
     if (answer->code == static_cast<int>(ResponseCode::SUCCESS)) {
       Result<protocol::TopicRouteData> route = protocol::TopicRouteData::decode(answer->body.flatten().text());
-      if (route && usable(*route)) {
+      if (!route) {
+        complain(address, "sent a route that cannot be read: " + route.error().message());
+        return next();
+      }
+      if (usable(*route)) {
         return finish(RouteAnswer{std::make_shared<const protocol::TopicRouteData>(*std::move(route)), address});
       }
-      note(route ? address + " knows the topic but no queue or broker of it"
-                 : address + " sent a route that cannot be read: " + route.error().message());
+      note(address + " knows the topic but no queue or broker of it");
+    } else if (answer->code == static_cast<int>(ResponseCode::REQUEST_CODE_NOT_SUPPORTED)) {
+      complain(address, "is no nameserver, perhaps a broker: it does not support requests for routes");
+      return next();
     } else if (answer->code == static_cast<int>(ResponseCode::TOPIC_NOT_EXIST)) {
       note(address + " does not know the topic");
     } else {
       note(address + " answered " + std::to_string(answer->code) + " " + std::string(answer->remark()));
     }
+    answered_ = true;
     next();
   }
 
@@ -82,6 +86,11 @@ class RouteFetch final : public base::Receiver<RemotingCommand> {
   void next() {
     ++at_;
     ask();
+  }
+  /// This one is no nameserver to count on.
+  void complain(const std::string& address, const std::string& what) {
+    log_->writeLimited(LogLevel::kWarn, "route", address, kLogPeriod, "nameserver " + address + " " + what);
+    note(address + " " + what);
   }
   void note(std::string what) {
     if (!tried_.empty()) tried_ += "; ";
@@ -93,7 +102,7 @@ class RouteFetch final : public base::Receiver<RemotingCommand> {
                           static_cast<int>(ResponseCode::TOPIC_NOT_EXIST)));
     }
     finish(Error(ErrorCode::kNoNameServer,
-                 "no nameserver answers (" + tried_ + "): check namesrvAddr and whether it is up"));
+                 "no nameserver answers as one (" + tried_ + "): check namesrvAddr and whether it is up"));
   }
   void finish(Result<RouteAnswer> result) {
     base::Completion<RouteAnswer> done = std::move(done_);

@@ -21,8 +21,8 @@ struct RouteAnswer {
 /// share of what is left of the time, so that a silent one cannot eat it. A nameserver that does not know the topic is
 /// not the last word: views may differ for a while.
 ///
-/// Errors   kNoRoute (17): those that answered do not know the topic. kNoNameServer: none answered; the message lists
-///          each address with its reason.
+/// Errors   kNoRoute (17): those that answered do not know the topic. kNoNameServer: none answered, or none in a way
+///          that can be understood; the message lists each address with its reason.
 /// Threads  any; `done` runs inside a connection's strand, or at once.
 void askNameservers(const base::Ref<base::Engine>& engine, const base::Ref<base::Log>& log,
                     const base::Ref<remoting::RemotingClient>& remoting, std::vector<std::string> in_order,

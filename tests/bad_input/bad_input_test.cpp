@@ -7,7 +7,6 @@
 #include <functional>
 #include <future>
 #include <iostream>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -19,6 +18,7 @@
 #include "protocol/remoting_command.h"
 #include "remoting/in_process.h"
 #include "tests/support/http_server.h"
+#include "tests/support/log_lines.h"
 
 namespace mqclient {
 namespace {
@@ -192,8 +192,8 @@ std::vector<Case> cases() {
   };
 }
 
-class BadInput : public testing::TestWithParam<Case> {};
-INSTANTIATE_TEST_SUITE_P(Table, BadInput, testing::ValuesIn(cases()), [](const auto& row) {
+class BadInput : public ::testing::TestWithParam<Case> {};
+INSTANTIATE_TEST_SUITE_P(Table, BadInput, ::testing::ValuesIn(cases()), [](const auto& row) {
   std::string name = row.param.name;
   std::replace_if(
       name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
@@ -213,26 +213,34 @@ TEST_P(BadInput, EndsWithOneErrorThatHelps) {
 
 TEST(BadInputLog, AnUnreachableBrokerCostsOneLineAnAddressAndHalfMinute) {
   MockCluster cluster = MockCluster::start({.brokers = 1, .time = MockTime::kVirtual}).value();
-  std::mutex mutex;
-  std::vector<std::string> lines;
+  mqclient::testing::LogLines lines;
   ClientOptions client = cluster.client();
-  client.logLevel = LogLevel::kWarn;
-  client.log = [&](LogLevel, std::string_view, std::string_view line) {
-    const std::scoped_lock lock(mutex);
-    lines.emplace_back(line);
-  };
+  lines.hear(client);
   auto producer = DefaultMQProducer::start("group", client).value();
   producer.send(Message("topic", "x")).value();
   const std::string address = cluster.broker("broker-a")->address();
   cluster.broker("broker-a")->stop().value();
-  const auto about = [&] {
-    const std::scoped_lock lock(mutex);
-    return std::ranges::count_if(lines, [&](const std::string& l) { return l.find(address) != std::string::npos; });
-  };
-  const auto before = about();
+  const std::size_t before = lines.about(address).size();
   for (int i = 0; i < 50; ++i) EXPECT_FALSE(producer.send(Message("topic", "x"), SendOptions{.timeout = 100ms}));
   cluster.clock().advance(1s).value();
-  EXPECT_LE(about() - before, 1) << "in less than half a minute";
+  EXPECT_LE(lines.about(address).size() - before, 1u) << "in less than half a minute";
+}
+
+TEST(BadInputLog, AConsumersQueuesShareThatLine) {
+  MockCluster cluster = MockCluster::start({.brokers = 1, .time = MockTime::kVirtual}).value();
+  mqclient::testing::LogLines lines;
+  ClientOptions client = cluster.client();
+  lines.hear(client);
+  DefaultMQProducer::start("group", cluster.client()).value().send(Message("topic", "x")).value();
+  auto consumer =
+      DefaultMQPushConsumer::start(
+          "group", {{"topic"}}, [](Messages, ConsumeConcurrentlyContext&) { return CONSUME_SUCCESS; }, client)
+          .value();
+  consumer.ready().get().value();
+  const std::string address = cluster.broker("broker-a")->address();
+  cluster.broker("broker-a")->stop().value();
+  cluster.clock().advance(25s).value();
+  EXPECT_LE(lines.all().size(), 1u) << "in less than half a minute: " << ::testing::PrintToString(lines.all());
 }
 
 // ---- hostile frames (R18), in process: raw bytes on a connection of the network
@@ -253,7 +261,7 @@ class RawClient final : public remoting::ConnectionHandler {
   base::Strand strand_;
 };
 
-class HostileFrames : public testing::Test {
+class HostileFrames : public ::testing::Test {
  protected:
   std::shared_ptr<cluster::Cluster> cluster_ =
       cluster::Cluster::start({.options = {.time = MockTime::kVirtual}}).value();
