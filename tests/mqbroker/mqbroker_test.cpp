@@ -10,12 +10,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <latch>
+#include <ostream>
 #include <string>
 #include <vector>
 
 #include "mqclient/mqclient.h"
 #include "tests/support/program.h"
 #include "tests/support/slack.h"
+#include "tests/support/stranger.h"
 
 namespace mqclient {
 namespace {
@@ -198,6 +200,48 @@ TEST(Mqbroker, ASecondSignalEndsItAtOnce) {
   const Program::End end = broker.wait();
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(1'000) * mqclient::testing::slack());
   EXPECT_NE(end.by_signal, 0);
+}
+
+struct Protocol {
+  std::string name;
+  std::string bytes;
+  std::string called;
+};
+void PrintTo(const Protocol& protocol, std::ostream* out) {
+  *out << protocol.name;
+}
+
+class StrangersAtMqbroker : public ::testing::TestWithParam<Protocol> {};
+INSTANTIATE_TEST_SUITE_P(
+    Table, StrangersAtMqbroker,
+    ::testing::Values(
+        Protocol{"Http", "GET / HTTP/1.1\r\nHost: broker\r\n\r\n", "an HTTP request"},
+        Protocol{"Grpc", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "gRPC"},
+        Protocol{"Tls", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11), "a TLS handshake"},
+        Protocol{"Redis", "*1\r\n$4\r\nPING\r\n", "a Redis command"},
+        Protocol{"Kafka", std::string("\0\0\0\x2f\0\x12\0\x03\0\0\0\1", 12), "a Kafka ApiVersions request"}),
+    [](const auto& row) { return row.param.name; });
+
+TEST_P(StrangersAtMqbroker, AreClosedWithOneLineAndItGoesOn) {
+  const std::string port = [] { return Mute().port(); }();  // free again
+  Program broker = mqbroker({"--listen-port", port, "--namesrv-port", "0"});
+  const std::string nameserver = broker.readLine().value();
+  for (const std::string& address : {nameserver, "127.0.0.1:" + port}) {
+    for (int i = 0; i < 5; ++i) {
+      EXPECT_EQ(mqclient::testing::answerAndEnd(address, GetParam().bytes), "") << "at " << address;
+    }
+  }
+  EXPECT_TRUE(broker.says(GetParam().called));
+  expectDelivery(nameserver);
+  broker.signal(SIGTERM);
+  const Program::End end = broker.wait();
+  EXPECT_EQ(end.status, 0);
+  std::size_t lines = 0;
+  for (std::size_t at = end.err.find(GetParam().called); at != std::string::npos;
+       at = end.err.find(GetParam().called, at + 1)) {
+    ++lines;
+  }
+  EXPECT_LE(lines, 2u) << "one each for nameserver and broker, whatever comes in half a minute\n" << end.err;
 }
 
 TEST(Mqbroker, APortInUseIsOneErrorThatSaysWhatToDo) {
