@@ -1,36 +1,16 @@
 // Slow and hostile peers by the thousand (R17, R18): what they cost the server, and that the others do not notice.
-#include <sys/resource.h>
-
-#include <fstream>
-
 #include "tests/remoting/tcp_support.h"
 #include "tests/support/slack.h"
 
 namespace mqclient::remoting {
 namespace {
 
-std::size_t residentBytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::size_t size = 0;
-  std::size_t resident = 0;
-  statm >> size >> resident;
-  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
+using mqclient::testing::residentBytes;
 
 class HostileTest : public TcpTest {
  protected:
-  struct Answering final : RequestHandler {
-    void handle(Request&&, Responder&& responder) noexcept override {
-      std::move(responder).answer(ResponseCode::SUCCESS);
-    }
-    void onPeerClosed(Peer&) noexcept override { closed.add(); }
-    Count closed;
-  };
   void serve(TcpOptions tcp) {
-    rlimit files{};
-    getrlimit(RLIMIT_NOFILE, &files);
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
+    mqclient::testing::allowManyDescriptors();
     server_ = *RemotingServer::start(engine_, makeTcpTransport(tcp), "127.0.0.1:0", handler_, base::Log::silent(),
                                      {.connections_per_address_max = 5'000});
   }
@@ -46,7 +26,7 @@ class HostileTest : public TcpTest {
     server_.reset();
     TcpTest::TearDown();
   }
-  Ref<Answering> handler_ = base::makeRef<Answering>();
+  Ref<SuccessHandler> handler_ = base::makeRef<SuccessHandler>();
   Ref<RemotingServer> server_;
 };
 

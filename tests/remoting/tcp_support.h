@@ -217,6 +217,15 @@ struct TcpAcceptor final : Acceptor {
   bool keep_frames = true;
 };
 
+/// Answers everything at once, and counts the connections that ended.
+struct SuccessHandler final : RequestHandler {
+  void handle(Request&&, Responder&& responder) noexcept override {
+    std::move(responder).answer(ResponseCode::SUCCESS);
+  }
+  void onPeerClosed(Peer&) noexcept override { closed.add(); }
+  Count closed;
+};
+
 class TcpTest : public ::testing::Test {
  protected:
   explicit TcpTest(int reactors = 2)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -10,5 +11,9 @@ std::vector<std::string> libraryThreads();
 /// Number of all living threads and of open descriptors of this process.
 int allThreads();
 int openDescriptors();
+/// This process may open as many descriptors as the system allows it.
+void allowManyDescriptors();
+/// Memory of this process that is in use.
+std::size_t residentBytes();
 
 }  // namespace mqclient::testing

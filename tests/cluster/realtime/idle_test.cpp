@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr int kBrokers = 100;
 constexpr auto kStarting = 2s;  // registrations, threads that find nothing more to do
-constexpr auto kIdle = 5s;
+constexpr auto kIdle = 2s;
 constexpr auto kIdleWithHeartbeats = 31s;  // one round of registrations and heartbeats lies in it
 constexpr double kMostPercent = 0.5;
 
