@@ -144,7 +144,10 @@ void PushConsumer::onFirstRoute(Result<client::RoutePtr> route) {
     if (start_is_late_) startEnded(Result<void>());
     return;
   }
-  startEnded(Error(first_route_error_->code(), "push consumer not started: " + first_route_error_->message()));
+  // Silence until the end of startTimeout says about the nameservers what a refusal says.
+  const ErrorCode code = first_route_error_->code();
+  startEnded(Error(code == ErrorCode::kTimeout ? ErrorCode::kNoNameServer : code,
+                   "push consumer not started: " + first_route_error_->message()));
 }
 
 void PushConsumer::registerAndTell() {
