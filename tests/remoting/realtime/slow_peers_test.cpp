@@ -12,7 +12,7 @@ namespace {
 
 using mqclient::testing::residentBytes;
 
-constexpr int kPeers = 1'000;
+constexpr std::size_t kPeers = 1'000;
 constexpr auto kWindow = 60ms;
 constexpr int kRounds = 9;
 constexpr int kUnderWay = 64;
@@ -70,7 +70,7 @@ TEST_F(SlowPeers, AThousandLeaveAnotherItsThroughput) {
 
   const std::size_t before = residentBytes();
   std::vector<Peer4> peers;
-  for (int i = 0; i < kPeers; ++i) peers.push_back(Peer4::connectedTo(server->address()));
+  for (std::size_t i = 0; i < kPeers; ++i) peers.push_back(Peer4::connectedTo(server->address()));
   enum class Drip { kNot, kOn, kOver };
   std::atomic<Drip> drip{Drip::kNot};
   std::thread dripping([&] {  // a byte a millisecond to one after the other, so a byte a second each
@@ -97,12 +97,12 @@ TEST_F(SlowPeers, AThousandLeaveAnotherItsThroughput) {
   const std::size_t grown = after > before ? after - before : 0;
   EXPECT_EQ(handler->closed.get(), 0) << "they were there all the time";
   drip = Drip::kOn;
-  EXPECT_TRUE(handler->closed.reaches(kPeers)) << "and are closed at the frame's deadline";
+  EXPECT_TRUE(handler->closed.reaches(static_cast<int>(kPeers))) << "and are closed at the frame's deadline";
   drip = Drip::kOver;
   dripping.join();
   asking.over = true;
   EXPECT_TRUE(asking.ended.reaches(kUnderWay));
-  std::printf("%d slow peers leave %.0f %% of %.0f answers/s and take %.1f MiB\n", kPeers, 100 * part, most,
+  std::printf("%zu slow peers leave %.0f %% of %.0f answers/s and take %.1f MiB\n", kPeers, 100 * part, most,
               static_cast<double>(grown) / (1u << 20));
   EXPECT_GE(part, kLeastPart);
   EXPECT_LE(grown, kBytesMax);
