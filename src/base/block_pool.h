@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <new>
+#include <string>
 
 namespace mqclient::base {
 
@@ -53,5 +54,8 @@ struct PoolAllocator {
     return true;
   }
 };
+
+/// Characters that another thread drops than the one that makes them.
+using PooledString = std::basic_string<char, std::char_traits<char>, PoolAllocator<char>>;
 
 }  // namespace mqclient::base

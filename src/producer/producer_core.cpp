@@ -413,7 +413,10 @@ Future<SendResult> ProducerCore::send(Message message, std::optional<MessageQueu
   what.body = std::move(body.bytes);
   what.sys_flag = body.sys_flag;
   if (mayCompress(message.body())) now = engine().now();  // the time that it took is no broker's latency
-  what.id = completeProperties(MessageAccess::properties(message), what.wall_ms, what.properties);
+  thread_local std::string properties;                    // its room serves all sends of the thread
+  properties.clear();
+  what.id = completeProperties(MessageAccess::properties(message), what.wall_ms, properties);
+  what.properties = base::PooledString(properties);
   auto [future, completion] = base::makeOperation<SendResult>(callback_target_);
   base::Ref<PublishTopic> topic = topicOf(message.topic());
   PublishTopic& queues = *topic;
@@ -477,7 +480,9 @@ Future<SendResult> ProducerCore::sendBatch(std::vector<Message> messages, SendOp
   }
   const auto written = static_cast<std::size_t>(to - block.data());
   what.body = std::move(block).freeze(written);
-  completeProperties({}, what.wall_ms, what.properties);
+  properties.clear();
+  completeProperties({}, what.wall_ms, properties);
+  what.properties = base::PooledString(properties);
 
   const Result<FlowGate::Place> place = enter(messages.size(), what.body.size(), budget.deadline);
   if (!place) return Future<SendResult>::ready(place.error());

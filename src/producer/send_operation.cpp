@@ -39,7 +39,8 @@ SendOperation::SendOperation(base::Ref<ProducerCore> core, base::Ref<PublishTopi
       what_(std::move(what)),
       place_(place),
       budget_(budget),
-      done_(std::move(done)) {}
+      done_(std::move(done)),
+      kept_(std::make_unique<StoredSend>()) {}
 
 void SendOperation::begin(PublishInfoPtr info, base::SteadyTime now) {
   info_ = std::move(info);
@@ -177,21 +178,23 @@ void SendOperation::stored(SendStatus status, protocol::RemotingCommand&& respon
         Error(ErrorCode::kBroker, std::string("stored, but ") + toString(status), response.code, Applied::kUnknown),
         now);
   }
-  status_ = status;
-  response_ = std::move(response.ext);
+  const MessageQueue& queue = info_->queues[queue_];
+  const auto header = protocol::decodeHeader<protocol::SendMessageResponseHeaderView>(response.ext);
+  const bool usual = header && what_.batch_msg_ids.empty() && earlier_.empty() &&
+                     kept_->keep(status, header->queueId, header->queueOffset,
+                                 {.topic = queue.topic(),
+                                  .broker_name = queue.brokerName(),
+                                  .msg_id = singleMsgId(),
+                                  .offset_msg_id = header->msgId,
+                                  .region_id = header->msgRegion});
+  if (!usual) return complete(makeResult(status, response.ext, queue));
   const base::Ref<ProducerCore> core = std::move(core_);
   const FlowGate::Place place = place_;
-  stored_in_.emplace(info_->queues[queue_]);
-  topic_.reset();
-  info_.reset();
-  what_.body = {};
-  if (what_.id.size <= kept_id_.size()) {  // this thread made the properties: it drops them
-    what_.properties.copy(kept_id_.data(), what_.id.size, what_.id.at);
-    std::string().swap(what_.properties);
-  }
-  // The result first: whoever waits in flush() or close() finds every callback on its way.
   base::Completion<SendResult> done = std::move(done_);
-  std::move(done)(static_cast<base::Deferred<SendResult>&>(*this));
+  base::Deferred<SendResult>& kept = *kept_.release();
+  delete this;
+  // The result first: whoever waits in flush() or close() finds every callback on its way.
+  std::move(done)(kept);
   core->gate().leave(place);
 }
 
@@ -217,23 +220,10 @@ SendResult SendOperation::makeResult(SendStatus status, const protocol::ExtField
 }
 
 std::string SendOperation::msgId() const {
-  if (what_.batch_msg_ids.empty()) {
-    return what_.properties.empty() ? std::string(kept_id_.data(), what_.id.size)
-                                    : what_.properties.substr(what_.id.at, what_.id.size);
-  }
+  if (what_.batch_msg_ids.empty()) return std::string(singleMsgId());
   std::string joined;
   for (const std::string& id : what_.batch_msg_ids) joined.append(joined.empty() ? "" : ",").append(id);
   return joined;
-}
-
-Result<SendResult> SendOperation::take() noexcept {
-  Result<SendResult> result = makeResult(status_, response_, *std::move(stored_in_));
-  delete this;
-  return result;
-}
-
-void SendOperation::drop() noexcept {
-  delete this;
 }
 
 void SendOperation::complete(Result<SendResult> result) noexcept {

@@ -1,15 +1,17 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/block_pool.h"
 #include "base/completion.h"
 #include "mqclient/default_mq_producer.h"
 #include "producer/producer_core.h"
+#include "producer/stored_send.h"
 #include "protocol/remoting_command.h"
 
 namespace mqclient::producer {
@@ -17,21 +19,18 @@ namespace mqclient::producer {
 /// One send from acceptance to its result: chooses queues, makes tries, decides about the next one. One heap object.
 ///
 /// Life     made accepted (its place in the gate is taken). Exactly one of begin() and fail() is called; each try ends
-/// in
-///          onResult(). After failing it deletes itself; after success it keeps the response until somebody takes the
-///          result, and nothing that others share: neither producer nor route nor body.
+///          in onResult(). Once it has its result it deletes itself, and settles: what the result is made of lies in a
+///          StoredSend of its own, as a rule.
 /// Threads  one step at a time: a step begins where the last one ended.
-class SendOperation final : public base::Receiver<protocol::RemotingCommand>,
-                            public base::Deferred<SendResult>,
-                            public base::Pooled {
+class SendOperation final : public base::Receiver<protocol::RemotingCommand>, public base::Pooled {
  public:
   struct What {
     RequestCode code;
     base::Slice body;
-    std::string properties;   ///< complete, UNIQ_KEY included
-    std::int64_t wall_ms;     ///< when it was accepted: the first try's bornTimestamp
-    std::int32_t sys_flag{};  ///< how the body is compressed
-    SentId id{};              ///< of a single message
+    base::PooledString properties;  ///< complete, UNIQ_KEY included
+    std::int64_t wall_ms;           ///< when it was accepted: the first try's bornTimestamp
+    std::int32_t sys_flag{};        ///< how the body is compressed
+    SentId id{};                    ///< of a single message
     std::vector<std::string> batch_msg_ids{};
   };
   SendOperation(base::Ref<ProducerCore> core, base::Ref<PublishTopic> topic, What what, const FlowGate::Place& place,
@@ -56,10 +55,11 @@ class SendOperation final : public base::Receiver<protocol::RemotingCommand>,
   void stored(SendStatus status, protocol::RemotingCommand&& response, base::SteadyTime now) noexcept;
   SendResult makeResult(SendStatus status, const protocol::ExtFields& response, MessageQueue queue) const;
   void complete(Result<SendResult> result) noexcept;
+  std::string_view singleMsgId() const noexcept {
+    return std::string_view(what_.properties).substr(what_.id.at, what_.id.size);
+  }
   /// Of a batch: joined.
   std::string msgId() const;
-  Result<SendResult> take() noexcept override;
-  void drop() noexcept override;
 
   base::Ref<ProducerCore> core_;
   base::Ref<PublishTopic> topic_;
@@ -78,10 +78,7 @@ class SendOperation final : public base::Receiver<protocol::RemotingCommand>,
   std::vector<base::Ref<route::BrokerState>> earlier_;  // brokers of the tries before
   std::string complaints_;
   std::optional<SendResult> not_durable_;  // stored, but the status was worth another try
-  SendStatus status_{};                    // stored: what is kept for the result
-  protocol::ExtFields response_;
-  std::optional<MessageQueue> stored_in_;
-  std::array<char, protocol::UniqIdGenerator::kSizeMax> kept_id_;  // if it fits; then what_.properties are gone
+  std::unique_ptr<StoredSend> kept_;       // until it is filled and goes on by itself
 };
 
 }  // namespace mqclient::producer
