@@ -43,6 +43,7 @@ Program::Program(const std::string& path, std::vector<std::string> arguments) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::signal(SIGINT, SIG_DFL);  // a shell ignores it for what it runs in the background
     execv(path.c_str(), argv.data());
     _exit(127);
   }
