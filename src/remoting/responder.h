@@ -87,14 +87,16 @@ class Responder {
     if (sink_ && !held_) held_ = sink_->requestHeld();
     return held_;
   }
+  /// Touches nothing of itself once the answer is on its way: what follows from it may end or move this responder.
   template <class Header>
   void answer(ResponseCode code, std::string_view remark, const Header& header, base::Chain body = {}) && {
     const base::Ref<ResponseSink> sink = std::move(sink_);
     if (!sink) return;
+    const ResponseSink::End end{.held = held_};
     if (!oneway_)
       sink->respond(
           protocol::encodeResponse(protocol::RequestIdentity{opaque_, type_}, code, remark, header, std::move(body)));
-    sink->requestEnded({.held = held_});
+    sink->requestEnded(end);
   }
   void answer(ResponseCode code, std::string_view remark = {}) && {
     std::move(*this).answer(code, remark, protocol::NoHeader{});

@@ -63,16 +63,18 @@ class WaitingCallerTest : public TcpTest {
             .toString()));
   }
   void answerNext() { answer(readRequest()); }
-  /// The engine's only reactor does nothing until the latch opens.
-  void holdReactor(std::latch& until) {
+  /// The engine's only reactor does nothing until the latch is counted down.
+  std::shared_ptr<std::latch> holdReactor() {
     base::IoReactor* const reactor = engine_->joinIo();
-    Count held;
-    reactor->post(Ref<base::Object>(), [&] {
-      held.add();
-      until.wait();
+    const auto held = std::make_shared<Count>();
+    auto until = std::make_shared<std::latch>(1);
+    reactor->post(Ref<base::Object>(), [held, until] {
+      held->add();
+      until->wait();
     });
-    ASSERT_TRUE(held.reaches(1));
+    EXPECT_TRUE(held->reaches(1));
     reactor->leave();
+    return until;
   }
 
   Listener4 listener_;
@@ -81,8 +83,7 @@ class WaitingCallerTest : public TcpTest {
 };
 
 TEST_F(WaitingCallerTest, FetchesItsAnswerWhileTheReactorIsBusy) {
-  std::latch until(1);
-  holdReactor(until);
+  const auto until = holdReactor();
   std::thread peer([&] {
     for (int i = 0; i < 10; ++i) answerNext();
   });
@@ -93,7 +94,7 @@ TEST_F(WaitingCallerTest, FetchesItsAnswerWhileTheReactorIsBusy) {
     EXPECT_TRUE(asked.settled_here);
   }
   peer.join();
-  until.count_down();
+  until->count_down();
 }
 
 TEST_F(WaitingCallerTest, TheReactorReadsAgainAfterwards) {
