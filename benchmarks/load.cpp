@@ -71,6 +71,46 @@ void sendAsynchronously(MQProducer& producer, int messages) {
   if (bad != 0) fail(std::to_string(bad) + " sends failed");
 }
 
+std::vector<double> sendToListener(const ClientOptions& client, int messages) {
+  constexpr int kWarmUp = 2'000;
+  auto producer = must(DefaultMQProducer::start("bench", client), "producer");
+  const Message message = message1k();
+  must(producer.send(message), "send");  // makes the topic where there is none
+  std::mutex mutex;
+  std::condition_variable arrived;
+  int seen = 0;
+  Clock::time_point sent_at{};
+  std::vector<double> micros;
+  micros.reserve(static_cast<std::size_t>(messages));
+  const auto listener = [&](Messages came, ConsumeConcurrentlyContext&) {
+    const auto now = Clock::now();
+    const std::scoped_lock lock(mutex);
+    if (seen >= kWarmUp) micros.push_back(std::chrono::duration<double, std::micro>(now - sent_at).count());
+    seen += static_cast<int>(came.size());
+    arrived.notify_one();
+    return ConsumeConcurrentlyStatus::CONSUME_SUCCESS;
+  };
+  DefaultMQPushConsumer consumer =
+      must(DefaultMQPushConsumer::start("bench-c", {{kTopic}}, listener, client,
+                                        {.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET()}),
+           "consumer");
+  const auto waitUntilSeen = [&](int all) {
+    std::unique_lock lock(mutex);
+    if (!arrived.wait_for(lock, std::chrono::seconds(10), [&] { return seen >= all; }))
+      fail("a message did not arrive");
+  };
+  waitUntilSeen(1);
+  for (int sent = 1; sent < kWarmUp + messages; ++sent) {
+    {
+      const std::scoped_lock lock(mutex);
+      sent_at = Clock::now();
+    }
+    must(producer.send(message), "send");
+    waitUntilSeen(sent + 1);
+  }
+  return micros;
+}
+
 void storeInBatches(MQProducer& producer, int messages) {
   const std::vector<Message> batch(kBatch, message1k());
   for (int i = 0; i < messages; i += kBatch) must(producer.sendBatch(batch), "batch");

@@ -7,7 +7,7 @@
 
 namespace mqbench {
 
-/// What the rows over sockets send and consume: one topic, bodies of 1 KiB.
+/// What rows send and consume: one topic, bodies of 1 KiB.
 inline constexpr std::size_t kBodyBytes = 1024;
 inline const std::string kTopic = "bench";
 mqclient::Message message1k();
@@ -23,6 +23,8 @@ std::vector<double> sendOneByOne(mqclient::MQProducer& producer, int times);
 void sendOnThreads(mqclient::MQProducer& producer, int threads, int each);
 /// Asynchronous sends with a callback each, as many under way as the producer lets; returns when all were called back.
 void sendAsynchronously(mqclient::MQProducer& producer, int messages);
+/// Microseconds from the send call to the listener's first line, one message at a time; the topic is empty before.
+std::vector<double> sendToListener(const mqclient::ClientOptions& client, int messages);
 /// Batches of 32, one after the other, until at least `messages` are stored.
 void storeInBatches(mqclient::MQProducer& producer, int messages);
 /// A new group consumes from the first offset until it has seen `messages`.

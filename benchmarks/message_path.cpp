@@ -1,11 +1,10 @@
 // Rows of the message path inside one process: producer, broker and consumer on one in-process link.
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <cstring>
-#include <mutex>
 #include <thread>
 
+#include "load.h"
 #include "mqclient/mock_cluster.h"
 #include "mqclient/mqclient.h"
 #include "report.h"
@@ -16,8 +15,7 @@ using namespace mqclient;
 
 namespace {
 
-constexpr std::size_t kBodyBytes = 1024;
-const std::string kTopic = "bench";
+constexpr int kToListener = 20'000;  // messages
 
 MockCluster startCluster(int queues = 4) {
   MockCluster cluster = must(MockCluster::start(), "cluster");
@@ -47,46 +45,10 @@ std::vector<Row> syncSend() {
   return {row};
 }
 
-/// Microseconds from the send call to the listener's first line, one message at a time.
-std::vector<double> sendToListener() {
-  constexpr int kWarmUp = 2'000;
-  constexpr int kMessages = 20'000;
-  MockCluster cluster = startCluster(1);
-  std::mutex mutex;
-  std::condition_variable arrived;
-  int seen = 0;
-  Clock::time_point sent_at{};
-  std::vector<double> micros;
-  micros.reserve(kMessages);
-  const auto listener = [&](Messages messages, ConsumeConcurrentlyContext&) {
-    const auto now = Clock::now();
-    const std::scoped_lock lock(mutex);
-    if (seen >= kWarmUp) micros.push_back(std::chrono::duration<double, std::micro>(now - sent_at).count());
-    seen += static_cast<int>(messages.size());
-    arrived.notify_one();
-    return ConsumeConcurrentlyStatus::CONSUME_SUCCESS;
-  };
-  DefaultMQPushConsumer consumer =
-      must(DefaultMQPushConsumer::start("bench-c", {{kTopic}}, listener, cluster.client(),
-                                        {.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET()}),
-           "consumer");
-  DefaultMQProducer producer = must(DefaultMQProducer::start("bench-p", cluster.client()), "producer");
-  const Message message(kTopic, std::string(kBodyBytes, 'x'));
-  for (int i = 0; i < kWarmUp + kMessages; ++i) {
-    {
-      const std::scoped_lock lock(mutex);
-      sent_at = Clock::now();
-    }
-    must(producer.send(message), "send");
-    std::unique_lock lock(mutex);
-    if (!arrived.wait_for(lock, std::chrono::seconds(10), [&] { return seen > i; })) fail("a message did not arrive");
-  }
-  return micros;
-}
-
 std::vector<Row> sendToListenerOneCore() {
   if (!pinToOneCore()) fail("the process cannot be bound to one core");
-  std::vector<double> micros = sendToListener();
+  const MockCluster cluster = startCluster(1);
+  std::vector<double> micros = sendToListener(cluster.client(), kToListener);
   Row row{.name = "inproc.send_to_listener_1k.p50.one_core",
           .value = quantile(micros, 0.5),
           .unit = "us",
@@ -97,7 +59,8 @@ std::vector<Row> sendToListenerOneCore() {
 
 std::vector<Row> sendToListenerTwoCores() {
   const double wake = crossCoreWakeMicros();
-  std::vector<double> micros = sendToListener();
+  const MockCluster cluster = startCluster(1);
+  std::vector<double> micros = sendToListener(cluster.client(), kToListener);
   Row row{.name = "inproc.send_to_listener_1k.p50.two_cores",
           .value = quantile(micros, 0.5),
           .unit = "us",

@@ -1,10 +1,8 @@
 // Rows of the message path over loopback TCP: a client here, mqbroker as a process of its own.
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <cstdio>
 #include <functional>
-#include <mutex>
 #include <thread>
 
 #include "broker_process.h"
@@ -149,46 +147,10 @@ std::vector<Row> drain() {
                   "1,000,000 stored messages, from the start of the consumer to its close")};
 }
 
-/// From the send call to the listener's first line, one message at a time.
-std::vector<Row> sendToListener() {
-  constexpr int kWarmUp = 2'000;
+std::vector<Row> sendToListenerRow() {
   constexpr int kMessages = 20'000;
   const BrokerProcess broker;
-  DefaultMQProducer producer = startProducer(broker.address());
-  std::mutex mutex;
-  std::condition_variable arrived;
-  int seen = 0;
-  Clock::time_point sent_at{};
-  std::vector<double> micros;
-  micros.reserve(kMessages);
-  const auto listener = [&](Messages messages, ConsumeConcurrentlyContext&) {
-    const auto now = Clock::now();
-    const std::scoped_lock lock(mutex);
-    if (seen >= kWarmUp) micros.push_back(std::chrono::duration<double, std::micro>(now - sent_at).count());
-    seen += static_cast<int>(messages.size());
-    arrived.notify_one();
-    return ConsumeConcurrentlyStatus::CONSUME_SUCCESS;
-  };
-  DefaultMQPushConsumer consumer =
-      must(DefaultMQPushConsumer::start("bench-c", {{kTopic}}, listener, {.namesrvAddr = broker.address()},
-                                        {.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET()}),
-           "consumer");
-  const auto waitFor = [&](int messages) {
-    std::unique_lock lock(mutex);
-    if (!arrived.wait_for(lock, std::chrono::seconds(10), [&] { return seen >= messages; })) {
-      fail("a message did not arrive");
-    }
-  };
-  waitFor(1);  // the one that made the topic
-  for (int i = 1; i < kWarmUp + kMessages; ++i) {
-    const Message message = message1k();
-    {
-      const std::scoped_lock lock(mutex);
-      sent_at = Clock::now();
-    }
-    must(producer.send(message), "send");
-    waitFor(i + 1);
-  }
+  std::vector<double> micros = sendToListener({.namesrvAddr = broker.address()}, kMessages);
   Row row{
       .name = "tcp.send_to_listener_1k.p50", .value = quantile(micros, 0.5), .unit = "us", .bound = atMost(150, 120)};
   row.note = "p99 " + std::to_string(quantile(micros, 0.99)) + " us";
@@ -205,7 +167,7 @@ std::vector<Measurement> tcpMeasurements() {
           {"tcp.async_1k.rate", asyncSend},
           {"tcp.batch32_1k.rate", batch32},
           {"tcp.drain_1k.rate", drain},
-          {"tcp.send_to_listener_1k.p50", sendToListener}};
+          {"tcp.send_to_listener_1k.p50", sendToListenerRow}};
 }
 
 }  // namespace mqbench

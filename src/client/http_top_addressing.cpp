@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/free_by.h"
 #include "base/mutex.h"
 
 namespace mqclient::client {
@@ -20,16 +21,9 @@ constexpr long kStatusOk = 200;
 /// How long one wait for sockets may last; curl's own timers and wake-ups end it earlier.
 constexpr int kPollMillis = 1000;
 
-template <auto f>
-struct Call {
-  template <class T>
-  void operator()(T* t) const noexcept {
-    f(t);
-  }
-};
-using Easy = std::unique_ptr<CURL, Call<curl_easy_cleanup>>;
-using Multi = std::unique_ptr<CURLM, Call<curl_multi_cleanup>>;
-using StringList = std::unique_ptr<curl_slist, Call<curl_slist_free_all>>;
+using Easy = std::unique_ptr<CURL, base::FreeBy<curl_easy_cleanup>>;
+using Multi = std::unique_ptr<CURLM, base::FreeBy<curl_multi_cleanup>>;
+using StringList = std::unique_ptr<curl_slist, base::FreeBy<curl_slist_free_all>>;
 
 /// Once a process and never undone: other users of libcurl in this process may outlive us.
 CURLcode initialised() {

@@ -10,6 +10,7 @@
 #include <new>
 #include <string>
 
+#include "base/free_by.h"
 #include "protocol/names.h"
 
 namespace mqclient::protocol {
@@ -30,13 +31,7 @@ constexpr std::size_t kDeflateRatioMax = 1033;
 constexpr std::size_t kLz4RatioMax = 256;
 constexpr std::size_t kZstdRatioMax = ZSTD_BLOCKSIZE_MAX / 4;
 
-template <auto kFree>
-struct FreeBy {
-  template <class T>
-  void operator()(T* p) const noexcept {
-    kFree(p);
-  }
-};
+using base::FreeBy;
 using Inflater = std::unique_ptr<libdeflate_decompressor, FreeBy<libdeflate_free_decompressor>>;
 using Deflater = std::unique_ptr<libdeflate_compressor, FreeBy<libdeflate_free_compressor>>;
 using Lz4Reader = std::unique_ptr<LZ4F_dctx, FreeBy<LZ4F_freeDecompressionContext>>;
