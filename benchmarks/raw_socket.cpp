@@ -115,6 +115,7 @@ EchoProcess::EchoProcess(std::size_t request_bytes, const std::string& answer, c
     const int fd = ::accept(listening, nullptr, nullptr);
     if (fd < 0) _exit(3);
     noDelay(fd);
+    ::close(STDERR_FILENO);  // its peer's end is its own, and no complaint
     std::string request(request_bytes, '\0');
     for (;;) {
       readAll(fd, request.data(), request.size());
