@@ -14,7 +14,6 @@ using namespace mqclient;
 namespace {
 
 const std::string kBrokerName = "broker-a";  // interop/apache.py
-constexpr int kRounds = 5;
 
 /// Our sends and a bare socket's, which sends the same frame to the same broker, in turn.
 std::vector<Row> syncSend(const std::string& namesrv) {
@@ -23,23 +22,8 @@ std::vector<Row> syncSend(const std::string& namesrv) {
   DefaultMQProducer producer = startProducer(namesrv);
   const std::string frame = sendFrame(kTopic, kBrokerName, kBodyBytes);
   RawSocket raw(brokerAddress(producer));
-  raw.exchange(frame, kWarmUp);
-  sendOneByOne(producer, kWarmUp);
-  std::vector<double> ours;
-  std::vector<double> bare;
-  for (int round = 0; round < kRounds; ++round) {
-    std::vector<double> bare_micros = raw.exchange(frame, kSends);
-    std::vector<double> our_micros = sendOneByOne(producer, kSends);
-    bare.push_back(quantile(bare_micros, 0.5));
-    ours.push_back(quantile(our_micros, 0.5));
-  }
-  Row row{.name = "apache.sync_1k.p50",
-          .value = quantile(ours, 0.5),
-          .unit = "us",
-          .reference = quantile(bare, 0.5),
-          .bound = ratioAtMost(1.25, 1.10)};
-  row.note = "reference: a bare socket sends the same frame to the same broker";
-  return {row};
+  return {besideBareSocket("apache.sync_1k.p50", producer, raw, frame, {.warm_up = kWarmUp, .sends = kSends},
+                           ratioAtMost(1.25, 1.10), "a bare socket sends the same frame to the same broker")};
 }
 
 double cpuMicros() {

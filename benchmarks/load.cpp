@@ -6,8 +6,6 @@
 #include <thread>
 #include <utility>
 
-#include "report.h"
-
 namespace mqbench {
 
 using namespace mqclient;
@@ -45,6 +43,25 @@ std::vector<double> sendOneByOne(MQProducer& producer, int times) {
   return micros;
 }
 
+Row besideBareSocket(const std::string& name, MQProducer& producer, RawSocket& raw, const std::string& frame,
+                     const Turns& turns, std::optional<Bound> bound, const std::string& reference) {
+  raw.exchange(frame, turns.warm_up);
+  sendOneByOne(producer, turns.warm_up);
+  std::vector<double> ours;
+  std::vector<double> bare;
+  std::vector<double> ratios;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<double> bare_micros = raw.exchange(frame, turns.sends);
+    std::vector<double> our_micros = sendOneByOne(producer, turns.sends);
+    bare.push_back(quantile(bare_micros, 0.5));
+    ours.push_back(quantile(our_micros, 0.5));
+    ratios.push_back(ours.back() / bare.back());
+  }
+  Row row{.name = name, .value = quantile(ours, 0.5), .unit = "us", .reference = quantile(bare, 0.5), .bound = bound};
+  row.note = "reference: " + reference + "; ratios of the rounds " + span(ratios, 2);
+  return row;
+}
+
 void sendOnThreads(MQProducer& producer, int threads, int each) {
   const Message message = message1k();
   std::vector<std::thread> running;
@@ -57,18 +74,21 @@ void sendOnThreads(MQProducer& producer, int threads, int each) {
   for (std::thread& t : running) t.join();
 }
 
-void sendAsynchronously(MQProducer& producer, int messages) {
-  const Message message = message1k();
-  std::atomic<int> left{messages};
+void beginAndAwait(int count, const std::function<Future<SendResult>()>& send) {
+  std::atomic<int> left{count};
   std::atomic<int> bad{0};
-  for (int i = 0; i < messages; ++i) {
-    producer.sendAsync(message).then([&](const Result<SendResult>& r) {
+  for (int i = 0; i < count; ++i) {
+    send().then([&](const Result<SendResult>& r) {
       if (!r) bad.fetch_add(1);
       left.fetch_sub(1);
     });
   }
   while (left > 0) std::this_thread::yield();
   if (bad != 0) fail(std::to_string(bad) + " sends failed");
+}
+
+void sendAsynchronously(MQProducer& producer, int messages) {
+  beginAndAwait(messages, [&producer, message = message1k()] { return producer.sendAsync(message); });
 }
 
 std::vector<double> sendToListener(const ClientOptions& client, int messages) {

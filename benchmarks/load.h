@@ -1,14 +1,19 @@
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "mqclient/mqclient.h"
+#include "raw_socket.h"
+#include "report.h"
 
 namespace mqbench {
 
 /// What rows send and consume: one topic, bodies of 1 KiB.
 inline constexpr std::size_t kBodyBytes = 1024;
+inline constexpr int kRounds = 5;  ///< of which the median counts
 inline const std::string kTopic = "bench";
 mqclient::Message message1k();
 
@@ -19,12 +24,21 @@ std::string brokerAddress(mqclient::MQProducer& producer);
 
 /// Microseconds of `times` synchronous sends.
 std::vector<double> sendOneByOne(mqclient::MQProducer& producer, int times);
+struct Turns {
+  int warm_up;
+  int sends;  ///< of a round
+};
+/// Synchronous sends and exchanges of `frame` by a bare socket, in turn: the median of each.
+Row besideBareSocket(const std::string& name, mqclient::MQProducer& producer, RawSocket& raw, const std::string& frame,
+                     const Turns& turns, std::optional<Bound> bound, const std::string& reference);
 /// `each` synchronous sends on each of `threads` threads; returns when all are done.
 void sendOnThreads(mqclient::MQProducer& producer, int threads, int each);
 /// Asynchronous sends with a callback each, as many under way as the producer lets; returns when all were called back.
 void sendAsynchronously(mqclient::MQProducer& producer, int messages);
 /// Microseconds from the send call to the listener's first line, one message at a time; the topic is empty before.
 std::vector<double> sendToListener(const mqclient::ClientOptions& client, int messages);
+/// Begins `count` sends by `send`; returns when all were called back, all well.
+void beginAndAwait(int count, const std::function<mqclient::Future<mqclient::SendResult>()>& send);
 /// Batches of 32, one after the other, until at least `messages` are stored.
 void storeInBatches(mqclient::MQProducer& producer, int messages);
 /// A new group consumes from the first offset until it has seen `messages`.

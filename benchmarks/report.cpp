@@ -48,6 +48,12 @@ std::string Row::text() const {
   return note.empty() ? line : std::string(line) + "   [" + note + "]";
 }
 
+std::string span(std::vector<double>& samples, int decimals) {
+  char line[64];
+  std::snprintf(line, sizeof line, "%.*f to %.*f", decimals, quantile(samples, 0), decimals, quantile(samples, 1));
+  return line;
+}
+
 int cores() {
   return static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
 }

@@ -81,6 +81,8 @@ inline double quantile(std::vector<double>& samples, double q) {
   std::nth_element(samples.begin(), samples.begin() + at, samples.end());
   return samples[static_cast<std::size_t>(at)];
 }
+/// "LEAST to MOST" with so many decimals; reorders `samples`.
+std::string span(std::vector<double>& samples, int decimals);
 /// Binds the process (threads started later too) to one processor. False: the system refuses.
 bool pinToOneCore();
 int cores();

@@ -1,9 +1,6 @@
 // Rows of the message path over loopback TCP: a client here, mqbroker as a process of its own.
-#include <array>
-#include <atomic>
 #include <cstdio>
 #include <functional>
-#include <thread>
 
 #include "broker_process.h"
 #include "load.h"
@@ -17,14 +14,6 @@ using namespace mqclient;
 namespace {
 
 const std::string kBrokerName = "broker-a";  // mqbroker's own
-constexpr int kRounds = 5;
-
-/// "LEAST to MOST" with so many decimals.
-std::string span(std::vector<double>& rounds, int decimals) {
-  std::array<char, 64> line{};
-  std::snprintf(line.data(), line.size(), "%.*f to %.*f", decimals, quantile(rounds, 0), decimals, quantile(rounds, 1));
-  return line.data();
-}
 
 /// A synchronous send and a bare exchange of the same bytes, in turn. `here`, `there`: processors of client and broker.
 std::vector<Row> syncSend(const std::string& name, const std::vector<int>& here, const std::vector<int>& there,
@@ -36,21 +25,8 @@ std::vector<Row> syncSend(const std::string& name, const std::vector<int>& here,
   const std::string frame = sendFrame(kTopic, kBrokerName, kBodyBytes);
   const EchoProcess echo(frame.size(), RawSocket(brokerAddress(producer)).ask(frame), there);
   RawSocket raw(echo.address());
-  raw.exchange(frame, kSends / 4);
-  sendOneByOne(producer, kSends / 4);
-  std::vector<double> ours;
-  std::vector<double> bare;
-  std::vector<double> ratios;
-  for (int round = 0; round < kRounds; ++round) {
-    std::vector<double> bare_micros = raw.exchange(frame, kSends);
-    std::vector<double> our_micros = sendOneByOne(producer, kSends);
-    bare.push_back(quantile(bare_micros, 0.5));
-    ours.push_back(quantile(our_micros, 0.5));
-    ratios.push_back(ours.back() / bare.back());
-  }
-  Row row{.name = name, .value = quantile(ours, 0.5), .unit = "us", .reference = quantile(bare, 0.5), .bound = bound};
-  row.note = "reference: a bare ping-pong of the same bytes; ratios of the rounds " + span(ratios, 2);
-  return {row};
+  return {besideBareSocket(name, producer, raw, frame, {.warm_up = kSends / 4, .sends = kSends}, bound,
+                           "a bare ping-pong of the same bytes")};
 }
 
 std::vector<Row> syncOneCore() {
@@ -119,18 +95,7 @@ std::vector<Row> batch32() {
   DefaultMQProducer producer = startProducer(
       broker.address(), {.backPressureForAsyncSendNum = std::size_t{32} * kBatch, .whenFull = WhenFull::kBlockCaller});
   const std::vector<Message> batch(kBatch, message1k());
-  const auto send = [&](int) {
-    std::atomic<int> left{kBatches};
-    std::atomic<int> bad{0};
-    for (int i = 0; i < kBatches; ++i) {
-      producer.sendBatchAsync(batch).then([&](const Result<SendResult>& r) {
-        if (!r) bad.fetch_add(1);
-        left.fetch_sub(1);
-      });
-    }
-    while (left > 0) std::this_thread::yield();
-    if (bad != 0) fail(std::to_string(bad) + " batches failed");
-  };
+  const auto send = [&](int) { beginAndAwait(kBatches, [&] { return producer.sendBatchAsync(batch); }); };
   return {rateRow("tcp.batch32_1k.rate", kBatch * kBatches, send, reference, ratioAtLeast(1.0, 2.0),
                   "32 batches under way; reference: librdkafka and its mock broker")};
 }

@@ -13,8 +13,6 @@ namespace mqclient::base {
 
 namespace {
 
-constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
-
 constinit thread_local BlockingCall* t_call = nullptr;
 constinit thread_local char t_mark = 0;  // its address tells threads apart
 
@@ -55,8 +53,7 @@ WaitSeat::Woke WaitSeat::waitAt(int fd, SteadyTime deadline) noexcept {
   for (;;) {
     timespec wait{};
     if (deadline != SteadyTime::max()) {
-      const std::int64_t left = std::max<std::int64_t>(deadline.time_since_epoch().count() - steadyNanos(), 0);
-      wait = {static_cast<time_t>(left / kNanosPerSecond), static_cast<long>(left % kNanosPerSecond)};
+      wait = timespecOf(std::max<std::int64_t>(deadline.time_since_epoch().count() - steadyNanos(), 0));
     }
     const int n = ppoll(at.data(), at.size(), deadline == SteadyTime::max() ? nullptr : &wait, nullptr);
     if (n == 0) return Woke::kDeadline;

@@ -23,6 +23,10 @@ std::int64_t clockNanos(clockid_t clock) noexcept {
   return static_cast<std::int64_t>(t.tv_sec) * kNanosPerSecond + t.tv_nsec;
 }
 
+timespec timespecOf(std::int64_t nanos) noexcept {
+  return {static_cast<time_t>(nanos / kNanosPerSecond), static_cast<long>(nanos % kNanosPerSecond)};
+}
+
 std::int64_t steadyNanos() noexcept {
   return clockNanos(CLOCK_MONOTONIC);
 }
@@ -32,8 +36,7 @@ bool sleepWhile(const std::atomic<std::uint32_t>& word, std::uint32_t expected, 
   timespec until{};
   if (deadline != kNoDeadline) {
     if (deadline <= 0) return false;
-    until.tv_sec = static_cast<time_t>(deadline / kNanosPerSecond);
-    until.tv_nsec = static_cast<long>(deadline % kNanosPerSecond);
+    until = timespecOf(deadline);
   }
   // FUTEX_WAIT_BITSET: the deadline is absolute on CLOCK_MONOTONIC.
   const long r = syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected,

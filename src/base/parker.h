@@ -8,6 +8,8 @@ namespace mqclient::base {
 
 /// Nanoseconds of a clock of the OS (clock_gettime).
 std::int64_t clockNanos(clockid_t clock) noexcept;
+/// The same, the other way round.
+timespec timespecOf(std::int64_t nanos) noexcept;
 /// Nanoseconds of the OS steady clock (CLOCK_MONOTONIC): the time base of every wait here.
 std::int64_t steadyNanos() noexcept;
 inline constexpr std::int64_t kNoDeadline = INT64_MAX;

@@ -11,7 +11,6 @@ namespace mqclient::base {
 
 namespace {
 
-constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 constexpr std::int64_t kNanosPerMilli = 1'000'000;
 constexpr std::int64_t kLongestMillis = 3'600'000;
 
@@ -89,7 +88,7 @@ void Poller::fetch(std::int64_t deadline) noexcept {
   const std::int64_t left = deadline == kNoDeadline ? kNoDeadline : std::max<std::int64_t>(deadline - now, 0);
   int n = -1;
   if (precise_ && left != 0 && left != kNoDeadline) {
-    const timespec wait{static_cast<time_t>(left / kNanosPerSecond), static_cast<long>(left % kNanosPerSecond)};
+    const timespec wait = timespecOf(left);
     n = epoll_pwait2(epoll_, events_.data(), kEventsPerLook, &wait, nullptr);
     if (n < 0 && errno != EINTR) precise_ = false;  // an older kernel, or a sandbox that does not know the call
   }

@@ -47,9 +47,8 @@ void registerScheme(std::string scheme, SchemeResolver resolver);
 /// The home of a namesrvAddr; an empty one means the engine's NAMESRV_ADDR. `unit_name` becomes part of the URL of an
 /// address server: "http://host/path-UNIT?nofix=1" (DefaultTopAddressing.java).
 ///
-/// Shape    "scheme://name?parameters" of a registered scheme, "host:port;host:port", the same behind "http://" (as
-/// Java
-///          has it), or the URL of an address server: "http://host[:port]/path", "https://host[:port]/path".
+/// Shape    "scheme://name?parameters" of a registered scheme, "host:port;host:port", the same behind "http://" (so in
+///          Java), or the URL of an address server: "http://host[:port]/path", "https://host[:port]/path".
 /// Errors   kNoNameServer: nothing is configured. kInvalidArgument: the text cannot be an address; every complaint at
 ///          once. kUnsupported: a well-formed address whose transport this program or the engine does not have.
 /// Threads  any.

@@ -14,8 +14,7 @@ namespace mqclient::remoting {
 /// Shape    the first kUncounted bytes of a connection are not counted for the runtime: counting costs a line that all
 ///          connections share.
 /// Threads  any. The two counts change one after the other, so the runtime's may for a moment lack what was added
-/// before
-///          what was taken away: it is signed, and below zero there is room.
+///          earlier than what was taken away: it is signed, and below zero there is room.
 class OutputBytes {
  public:
   static constexpr std::size_t kUncounted = 256u << 10;
