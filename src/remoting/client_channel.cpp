@@ -298,13 +298,17 @@ void ClientChannel::noteFailure(const Error& why) {
 
 void ClientChannel::failWaiting(const Error& why) {
   waiting_deadlines_.clear();
-  doom(waiting_, unsent(why));
+  doom(waiting_, why);
 }
 
 void ClientChannel::failSent(const Error& why) {
   RequestList all;
-  for (PendingRequest* r : sent_.takeAll()) all.append(*r);
-  doom(all, perhapsSent(why));
+  all.splice(unsent_);
+  for (PendingRequest* r : sent_.takeAll()) {
+    static_cast<Invocation*>(r)->perhaps_sent = true;
+    all.append(*r);
+  }
+  doom(all, why);
 }
 
 void ClientChannel::doom(RequestList& list, Error why) {
@@ -322,7 +326,7 @@ Next ClientChannel::failDoomed(int at_most) {
     if (n == at_most) return Next::kAgain;
     auto& i = static_cast<Invocation&>(*doomed_.front());
     doomed_.remove(i);
-    finish(i, *doom_);
+    finish(i, i.perhaps_sent ? perhapsSent(*doom_) : unsent(*doom_));
   }
   return Next::kDone;
 }
@@ -388,13 +392,10 @@ void ClientChannel::serve(RemotingCommand&& request) {
 }
 
 void ClientChannel::onDropped(std::uint64_t tag, FrameFate fate) noexcept {
-  if ((tag & kRequestTag) == 0) return;
-  auto* const i = static_cast<Invocation*>(sent_.take(static_cast<std::int32_t>(static_cast<std::uint32_t>(tag))));
-  if (!i) return;
-  const Error why = close_why_ ? *close_why_
-                               : Error(ErrorCode::kConnectionLost,
-                                       "the connection to " + address_ + " ended before the request was sent");
-  finish(*i, fate == FrameFate::kNotSent ? unsent(why) : perhapsSent(why));
+  // What may have left stays with those that have: all of them hear in onClosed why the connection ended.
+  if ((tag & kRequestTag) == 0 || fate != FrameFate::kNotSent) return;
+  PendingRequest* const unsent = sent_.take(static_cast<std::int32_t>(static_cast<std::uint32_t>(tag)));
+  if (unsent) unsent_.append(*unsent);
 }
 
 }  // namespace mqclient::remoting

@@ -45,6 +45,7 @@ struct Invocation final : base::Task, PendingRequest, base::Pooled {
   base::Chain frame;                // until it was sent
   base::Completion<void> placed;    // of a one-way request
   std::uint64_t received_before{};  // frames the channel had received when this one was sent
+  bool perhaps_sent{false};         // what to say when it fails with its connection
   const bool oneway{false};
 };
 
@@ -124,6 +125,7 @@ class ClientChannel final : public ConnectionHandler {
   std::uint64_t connections_made_ = 0;
 
   OpaqueTable sent_;
+  RequestList unsent_;   // dropped by the connection, which is about to end
   RequestList waiting_;  // in order
   DeadlineHeap waiting_deadlines_;
   RequestList doomed_;  // failed with doom_, not all told yet
