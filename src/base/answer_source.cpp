@@ -70,6 +70,10 @@ BlockingCall::~BlockingCall() {
   t_call = outer_;
 }
 
+bool BlockingCall::underWay() noexcept {
+  return t_call != nullptr;
+}
+
 void BlockingCall::offer(AnswerSource& source, Object& alive) noexcept {
   if (t_call && !t_call->source_.at) t_call->source_ = {&source, Ref<Object>(&alive)};
 }

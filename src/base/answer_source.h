@@ -72,6 +72,8 @@ class BlockingCall {
     AnswerSource* at = nullptr;  ///< null: none
     Ref<Object> alive;
   };
+  /// The calling thread is in one.
+  static bool underWay() noexcept;
   /// Outside a blocking call nothing happens.
   static void offer(AnswerSource& source, Object& alive) noexcept;
   static Source take() noexcept;

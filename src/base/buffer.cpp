@@ -27,7 +27,7 @@ Slice Slice::of(std::string&& text) {
   return Slice(std::move(owner), data, size);
 }
 
-Slice Chain::flatten() const {
+Slice Chain::flatten() const& {
   if (count_ == 0) return {};
   if (count_ == 1) return (*this)[0];
   auto block = allocate(bytes_);

@@ -39,6 +39,11 @@ class Slice {
   /// Bytes [pos, pos + n) of this slice, same owner. pos + n <= size().
   Slice sub(std::size_t pos, std::size_t n) const& noexcept { return Slice(owner_, data_ + pos, n); }
   Slice sub(std::size_t pos, std::size_t n) && noexcept { return Slice(std::move(owner_), data_ + pos, n); }
+  /// Without its first `n` bytes, in place. n <= size().
+  void dropFront(std::size_t n) noexcept {
+    data_ += n;
+    size_ -= n;
+  }
 
  private:
   std::shared_ptr<const void> owner_;
@@ -108,7 +113,8 @@ class Chain {
   /// Gives the first slice away; there is one.
   Slice takeFront() noexcept;
   /// Everything in one slice: the only slice itself if there is just one, else a copy.
-  Slice flatten() const;
+  Slice flatten() const&;
+  Slice flatten() && { return count_ == 1 ? takeFront() : std::as_const(*this).flatten(); }
   std::string toString() const;
 
  private:

@@ -16,9 +16,9 @@ class Object {
   Object(const Object&) = delete;
   Object& operator=(const Object&) = delete;
 
-  void retain() const noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
-  void release() const noexcept {
-    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) const_cast<Object*>(this)->lastReferenceGone();
+  void retain(std::uint32_t shares = 1) const noexcept { refs_.fetch_add(shares, std::memory_order_relaxed); }
+  void release(std::uint32_t shares = 1) const noexcept {
+    if (refs_.fetch_sub(shares, std::memory_order_acq_rel) == shares) const_cast<Object*>(this)->lastReferenceGone();
   }
   /// For who knows the object only weakly, under a lock that its end takes too: false when the last reference is gone.
   bool tryRetain() const noexcept {
@@ -91,5 +91,42 @@ template <class T, class... A>
 Ref<T> makeRef(A&&... args) {
   return Ref<T>::adopt(new T(std::forward<A>(args)...));
 }
+
+/// References to one object, taken many at a time. Who hands out one a message touches the object's count only now and
+/// then, and leaves its line to those who give them back. One thread.
+template <class T>
+class RefStock {
+ public:
+  RefStock() noexcept = default;
+  explicit RefStock(Ref<T> of) noexcept : of_(std::move(of)) {}
+  RefStock(RefStock&& o) noexcept : of_(std::move(o.of_)), left_(std::exchange(o.left_, 0)) {}
+  RefStock& operator=(RefStock&& o) noexcept {
+    RefStock gone(std::move(*this));
+    of_ = std::move(o.of_);
+    left_ = std::exchange(o.left_, 0);
+    return *this;
+  }
+  ~RefStock() {
+    if (left_ > 0) of_->Object::release(left_);
+  }
+
+  T* operator->() const noexcept { return of_.get(); }
+  explicit operator bool() const noexcept { return static_cast<bool>(of_); }
+  /// There is an object.
+  Ref<T> take() noexcept {
+    if (left_ == 0) {
+      of_->Object::retain(kShares);
+      left_ = kShares;
+    }
+    --left_;
+    return Ref<T>::adopt(of_.get());
+  }
+
+ private:
+  static constexpr std::uint32_t kShares = 256;
+
+  Ref<T> of_;
+  std::uint32_t left_ = 0;  // taken and not handed out
+};
 
 }  // namespace mqclient::base

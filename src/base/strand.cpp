@@ -55,8 +55,11 @@ Task* Strand::takeAll() noexcept {
 }
 
 void Strand::post(Task& t) noexcept {
-  Engine& engine = *engine_;  // once pushed, the strand may run and die on another thread
-  if (!push(t)) return;
+  if (push(t)) resume();
+}
+
+void Strand::resume() noexcept {
+  Engine& engine = *engine_;
   Activation& here = t_activation;
   if (!engine.mayRunHere() || !here.append(engine, Runnable(*this))) {
     engine.submit(Runnable(*this));
@@ -80,6 +83,7 @@ bool Strand::runTurn() noexcept {
     while (list) {
       Task* t = list;
       list = t->next;
+      pending_ = list;
       Ref<Object> alive = std::move(t->alive);
       if (t->run() == Next::kAgain) {
         t->alive = alive;
@@ -91,10 +95,7 @@ bool Strand::runTurn() noexcept {
       // The clock is read only when more than one task is there: an uncontended post costs no clock.
       const std::int64_t now = engine.monotonicNanos();
       if (started == 0) started = now;
-      if (tasks >= kTasksPerTurn || now - started >= kTurnNanos) {
-        pending_ = list;
-        return true;
-      }
+      if (tasks >= kTasksPerTurn || now - started >= kTurnNanos) return true;
     }
     std::uintptr_t expected = kBusy;
     if (word_.compare_exchange_strong(expected, kIdle, std::memory_order_acq_rel, std::memory_order_relaxed)) {

@@ -63,6 +63,10 @@ class Strand {
 
   /// `t` has its place in the order before this returns. t.alive must be set unless the caller keeps the strand alive.
   void post(Task& t) noexcept;
+  /// The same, but nothing runs. True: the strand was idle and is the caller's, who sees to it that resume() follows.
+  [[nodiscard]] bool enqueue(Task& t) noexcept { return push(t); }
+  /// What post() does with a strand that it found idle: runs it here, or gives it to the executor.
+  void resume() noexcept;
   /// The same with a callable, in a task of its own on the heap: f() → void or Next.
   template <class F>
   void post(Ref<Object> alive, F f);
@@ -70,6 +74,8 @@ class Strand {
   Engine& engine() const noexcept { return *engine_; }
   /// True while the calling thread runs a task of this very strand. For assertions.
   bool isCurrent() const noexcept;
+  /// Asked inside one of its tasks: nothing waits behind it now.
+  bool nothingWaits() const noexcept { return !pending_ && word_.load(std::memory_order_relaxed) == kBusy; }
 
  private:
   friend class Activation;
@@ -83,7 +89,7 @@ class Strand {
   bool runTurn() noexcept;
 
   StrandWord word_{kIdle};   // kIdle | kBusy | newest Task*, linked to the older ones
-  Task* pending_ = nullptr;  // taken, or posted to the idle strand, but not yet run; owner only, in order
+  Task* pending_ = nullptr;  // taken, or posted to the idle strand, but not yet begun; owner only, in order
   Engine* engine_;
 };
 static_assert(sizeof(Strand) == 3 * sizeof(void*));

@@ -48,6 +48,32 @@ TEST(Ref, AssignmentReleasesTheOldOne) {
   EXPECT_EQ(second, 1);
 }
 
+TEST(RefStock, HandsOutSharesAndGivesBackWhatIsLeft) {
+  constexpr int kMoreThanOneFilling = 700;
+  int ends = 0;
+  std::vector<Ref<Thing>> handed;
+  {
+    RefStock<Thing> stock(makeRef<Thing>(ends));
+    for (int i = 0; i < kMoreThanOneFilling; ++i) handed.push_back(stock.take());
+    RefStock<Thing> moved = std::move(stock);
+    EXPECT_FALSE(stock);  // NOLINT(bugprone-use-after-move): that is what is asked
+    handed.push_back(moved.take());
+  }
+  EXPECT_EQ(ends, 0);
+  handed.clear();
+  EXPECT_EQ(ends, 1);
+}
+
+TEST(RefStock, AnotherObjectEndsTheStockOfTheFirst) {
+  int first = 0;
+  int second = 0;
+  RefStock<Thing> stock(makeRef<Thing>(first));
+  { const Ref<Thing> one = stock.take(); }
+  stock = RefStock<Thing>(makeRef<Thing>(second));
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(second, 0);
+}
+
 TEST(Ref, CountsByItsOwnNamesWhateverTheClassCallsSo) {
   // Something that can be borrowed, with words of its own for it: they hide Object's.
   struct Pooled final : Object {

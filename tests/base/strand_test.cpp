@@ -45,6 +45,45 @@ TEST(Strand, APostFromInsideRunsAfterTheCurrentTaskOnTheSameStackLevel) {
   EXPECT_EQ(order, "12b");
 }
 
+TEST(Strand, WhatIsEnqueuedHasItsPlaceAndRunsWhenWhoFoundItIdleSaysSo) {
+  struct Note final : Task {
+    Note(std::string& to, char c) noexcept : order(to), name(c) {}
+    Next run() noexcept override {
+      order += name;
+      return Next::kDone;
+    }
+    std::string& order;
+    const char name;
+  };
+  auto engine = makeRef<ModelEngine>();
+  auto owner = makeRef<Owner>(Ref<Engine>(engine));
+  std::string order;
+  Note a(order, 'a');
+  Note b(order, 'b');
+  a.alive = b.alive = Ref<Object>(owner);
+  ASSERT_TRUE(owner->strand.enqueue(a));
+  EXPECT_FALSE(owner->strand.enqueue(b)) << "somebody is to run it already";
+  owner->strand.post(Ref<Object>(owner), [&] { order += 'c'; });
+  EXPECT_EQ(order, "");
+  owner->strand.resume();
+  EXPECT_EQ(order, "abc");
+  EXPECT_TRUE(engine->submitted.empty());
+}
+
+TEST(Strand, ATaskSeesWhetherAnythingWaitsBehindIt) {
+  auto engine = makeRef<ModelEngine>();
+  auto owner = makeRef<Owner>(Ref<Engine>(engine));
+  std::vector<bool> alone;
+  const auto look = [&] { alone.push_back(owner->strand.nothingWaits()); };
+  owner->strand.post(Ref<Object>(owner), [&] {
+    look();
+    owner->strand.post(Ref<Object>(owner), look);
+    owner->strand.post(Ref<Object>(owner), look);
+    look();
+  });
+  EXPECT_EQ(alone, (std::vector<bool>{true, false, false, true}));
+}
+
 TEST(Strand, AgainGoesBehindWhatWaits) {
   auto engine = makeRef<ModelEngine>();
   auto owner = makeRef<Owner>(Ref<Engine>(engine));
