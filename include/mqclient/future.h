@@ -65,7 +65,8 @@ class MQCLIENT_EXPORT FutureBase {
   bool isReady() const noexcept { return state_.load(std::memory_order_acquire) == State::kReady; }
   /// Blocks until ready. False: blocking is not allowed on this thread (kWouldBlock).
   bool wait();
-  /// deliver() will run once on the callback executor. If already ready it is handed over at once.
+  /// deliver() will run once on the callback executor, and then gives up the share that the caller hands over here. If
+  /// already ready it is handed over at once.
   void deliverWhenReady();
   /// The first caller wins and must then store the result and call publish(). Others: false.
   bool claim() noexcept { return !claimed_.exchange(true, std::memory_order_acq_rel); }
@@ -74,7 +75,8 @@ class MQCLIENT_EXPORT FutureBase {
  protected:
   /// `context` chooses engine and callback executor (an opaque share of the runtime); null: those of the current
   /// listener thread, else the process's default runtime, found when first needed.
-  explicit FutureBase(std::shared_ptr<void> context) noexcept;
+  /// `shares`: of its ends, to begin with.
+  explicit FutureBase(std::shared_ptr<void> context, int shares = 1) noexcept;
   virtual ~FutureBase();
   /// Runs the callback with the result. On a listener thread, outside every strand and lock.
   virtual void deliver() noexcept = 0;
@@ -86,7 +88,7 @@ class MQCLIENT_EXPORT FutureBase {
 
   std::atomic<State> state_{State::kEmpty};
   std::atomic<bool> claimed_{false};
-  std::atomic<int> refs_{1};
+  std::atomic<int> refs_;
   void* waiter_ = nullptr;
   std::shared_ptr<void> context_;      // until the callback is handed over
   const void* callback_of_ = nullptr;  // whose it is, from then on
@@ -103,7 +105,8 @@ MQCLIENT_EXPORT Error abandonedError(const char* text) noexcept;
 template <class T>
 class FutureState final : public FutureBase, public ResultSink<T> {
  public:
-  explicit FutureState(std::shared_ptr<void> context = nullptr) noexcept : FutureBase(std::move(context)) {}
+  explicit FutureState(std::shared_ptr<void> context = nullptr, int shares = 1) noexcept
+      : FutureBase(std::move(context), shares) {}
   bool set(Result<T>&& result) noexcept {
     if (!claim()) return false;
     result_.emplace(std::move(result));
@@ -129,6 +132,7 @@ class FutureState final : public FutureBase, public ResultSink<T> {
     if (deferred_) return std::exchange(deferred_, nullptr)->take();
     return std::move(*result_);
   }
+  /// Takes over one share of the caller's.
   void setCallback(UniqueFunction<void(Result<T>)> callback) {
     callback_ = std::move(callback);
     deliverWhenReady();
@@ -170,6 +174,8 @@ class StateRef {
   }
   FutureState<T>* operator->() const noexcept { return p_; }
   FutureState<T>* get() const noexcept { return p_; }
+  /// Gives its share away.
+  FutureState<T>* leak() noexcept { return std::exchange(p_, nullptr); }
   explicit operator bool() const noexcept { return p_ != nullptr; }
 
  private:
@@ -188,10 +194,10 @@ class FutureAwaiter {
   explicit FutureAwaiter(detail::StateRef<T> state) noexcept : state_(std::move(state)) {}
   bool await_ready() const noexcept { return state_->isReady(); }
   void await_suspend(std::coroutine_handle<> coroutine) {
-    // The coroutine may run, and destroy this awaiter, before setCallback returns: hold a share of our own.
+    // The coroutine may run, and destroy this awaiter, before setCallback returns: the callback has its own share.
     detail::StateRef<T> state = state_;
     auto* slot = &resumed_with_;
-    state->setCallback([coroutine, slot](Result<T> r) mutable {
+    state.leak()->setCallback([coroutine, slot](Result<T> r) mutable {
       slot->emplace(std::move(r));
       coroutine.resume();
     });
@@ -237,10 +243,7 @@ class [[nodiscard]] Future {
 
   /// `callback` runs once with the result, on the callback executor: never an I/O thread, never under a lock.
   /// What it throws is contained and logged.
-  void then(UniqueFunction<void(Result<T>)> callback) && {
-    detail::StateRef<T> state = std::move(state_);
-    state->setCallback(std::move(callback));
-  }
+  void then(UniqueFunction<void(Result<T>)> callback) && { state_.leak()->setCallback(std::move(callback)); }
 
   /// "I do not want to know."
   void detach() && { state_ = detail::StateRef<T>(); }

@@ -78,8 +78,7 @@ struct Operation {
 };
 template <class T>
 Operation<T> makeOperation(std::shared_ptr<void> context) {
-  auto* state = new mqclient::detail::FutureState<T>(std::move(context));
-  state->retain();
+  auto* state = new mqclient::detail::FutureState<T>(std::move(context), 2);
   return {Future<T>(mqclient::detail::StateRef<T>(state)), Completion<T>(*state)};
 }
 

@@ -56,7 +56,8 @@ struct FutureBase::CallbackJob final : base::Job {
   FutureBase* future;
 };
 
-FutureBase::FutureBase(std::shared_ptr<void> context) noexcept : context_(std::move(context)) {
+FutureBase::FutureBase(std::shared_ptr<void> context, int shares) noexcept
+    : refs_(shares), context_(std::move(context)) {
   static_assert(sizeof(CallbackJob) <= sizeof job_ && alignof(CallbackJob) <= alignof(void*));
 }
 
@@ -111,7 +112,6 @@ void FutureBase::publish() noexcept {
 }
 
 void FutureBase::deliverWhenReady() {
-  retain();  // the callback's share, given up after deliver()
   if (!context_) {
     // A promise of the user's: its callbacks run where the current thread's runtime runs them, else on the default one.
     if (Engine* home = Activation::ofThisThread().home()) {

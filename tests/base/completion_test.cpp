@@ -173,7 +173,6 @@ TEST(Completion, AMillionOperationsAreSettledOnceEach) {
               if (ran->exchange(true)) ++shared.doubled;
               ++shared.delivered;
             });
-            state->release();
             slot = state;
           }
         }

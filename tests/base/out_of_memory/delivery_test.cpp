@@ -43,7 +43,6 @@ class Accepted {
         if (delivered_[at].fetch_add(1) == 0) by_code[r ? 0 : static_cast<std::size_t>(r.error().code())] += 1;
         ++calls;
       });
-      state->release();
       states.push_back(state);
     }
   }
