@@ -108,6 +108,10 @@ class [[nodiscard]] Result {
   requires(std::is_constructible_v<T, U&&> && !std::is_same_v<std::remove_cvref_t<U>, Result> &&
            !std::is_same_v<std::remove_cvref_t<U>, Error>) Result(U&& value)
       : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+  /// A value made where it stays.
+  template <class... A>
+  requires(std::is_constructible_v<T, A&&...>) explicit Result(std::in_place_t, A&&... args)
+      : state_(std::in_place_index<0>, std::forward<A>(args)...) {}
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
   bool has_value() const noexcept { return state_.index() == 0; }

@@ -164,7 +164,7 @@ base::Chain FrameSplitter::take(std::size_t size) {
     base::Slice& s = pieces_[used];
     if (s.size() > size) {
       frame.append(s.sub(0, size));
-      s = s.sub(size, s.size() - size);
+      s.dropFront(size);
       piece_bytes_ -= size;
       break;
     }

@@ -280,32 +280,33 @@ struct FieldRow {
   bool (*set)(void* header, std::string_view text);
 };
 
-template <class Header, std::size_t I>
-bool setField(void* header, std::string_view text) {
+template <class Header, class To, std::size_t I>
+bool setField(void* to, std::string_view text) {
   constexpr auto field = std::get<I>(Header::fields());
-  return parseValue(text, static_cast<Header*>(header)->*field.member);
+  return parseValue(text, static_cast<To*>(to)->*field.member);
 }
 
-template <class Header, std::size_t... I>
+template <class Header, class To, std::size_t... I>
 constexpr std::array<FieldRow, sizeof...(I)> makeRows(std::index_sequence<I...>) {
   constexpr auto row = []<std::size_t K>(std::integral_constant<std::size_t, K>) {
     constexpr auto field = std::get<K>(Header::fields());
     using T = std::remove_cvref_t<decltype(std::declval<Header&>().*field.member)>;
-    return FieldRow{field.name, field.need == Need::kRequired, isNumber<T>(), kindOf<T>(), &setField<Header, K>};
+    return FieldRow{field.name, field.need == Need::kRequired, isNumber<T>(), kindOf<T>(), &setField<Header, To, K>};
   };
   return {row(std::integral_constant<std::size_t, I>{})...};
 }
 
-template <class Header>
-inline constexpr auto kFieldRows = makeRows<Header>(std::make_index_sequence<kFieldCount<Header>>{});
+/// Of a header that is read into a `To`.
+template <class Header, class To = Header>
+inline constexpr auto kFieldRows = makeRows<Header, To>(std::make_index_sequence<kFieldCount<Header>>{});
 
 /// Rows a header may have: what is seen is kept in one word.
 inline constexpr std::size_t kFieldRowsMax = 64;
 
 /// Fills the members while the entries come in the order of the list, of which any may be left out, and answers which
 /// did. False: there was something else, or a value is not of its type: fillHeader() can tell.
-template <class Header>
-bool fillInOrder(const ExtFields& ext, Header& header, std::uint64_t& seen) {
+template <class Header, class To>
+bool fillInOrder(const ExtFields& ext, To& header, std::uint64_t& seen) {
   const std::string_view block = ext.block();
   const char* at = block.data();
   const char* const end = at + block.size();

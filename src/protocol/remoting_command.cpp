@@ -186,7 +186,7 @@ std::optional<Error> decodeInto(RemotingCommand& command, base::Chain&& frame, c
 }  // namespace
 
 Result<RemotingCommand> decodeFrame(base::Chain&& frame, const FrameLimits& limits) {
-  Result<RemotingCommand> out{RemotingCommand()};
+  Result<RemotingCommand> out(std::in_place);
   if (auto error = decodeInto(*out, std::move(frame), limits)) out = Result<RemotingCommand>(*std::move(error));
   return out;
 }
@@ -226,17 +226,13 @@ std::string RemotingCommand::toString() const {
 }
 
 Result<SendMessageView> decodeSendHeader(const RemotingCommand& command) {
-  switch (command.requestCode()) {
-    case RequestCode::SEND_MESSAGE:
-    case RequestCode::SEND_REPLY_MESSAGE:
-      return decodeHeader<SendMessageRequestHeaderView>(command.ext).transform([](auto h) -> SendMessageView {
-        return h;
-      });
-    default:
-      return decodeHeader<SendMessageRequestHeaderV2View>(command.ext).transform([](auto h) -> SendMessageView {
-        return h;
-      });
-  }
+  const RequestCode code = command.requestCode();
+  const bool long_names = code == RequestCode::SEND_MESSAGE || code == RequestCode::SEND_REPLY_MESSAGE;
+  Result<SendMessageView> out(std::in_place);
+  auto error = long_names ? decodeHeaderInto<SendMessageRequestHeaderView>(command.ext, *out)
+                          : decodeHeaderInto<SendMessageRequestHeaderV2View>(command.ext, *out);
+  if (error) out = Result<SendMessageView>(*std::move(error));
+  return out;
 }
 
 }  // namespace mqclient::protocol

@@ -111,6 +111,19 @@ inline base::Chain encodeResponse(const RequestIdentity& to, ResponseCode code, 
   return encodeResponse(to, code, remark, NoHeader{});
 }
 
+/// Fills a header where it lies: `to` is a new Header, or what all of Header's fields are members of.
+/// Errors   as decodeHeader().
+template <class Header, class To>
+std::optional<Error> decodeHeaderInto(const ExtFields& ext, To& to) {
+  if constexpr (detail::kFieldCount < Header >> 0) {
+    std::uint64_t seen = 0;
+    constexpr std::uint64_t required = detail::requiredFields<Header>();
+    if (detail::fillInOrder<Header>(ext, to, seen) && (seen & required) == required) return std::nullopt;
+    return detail::fillHeader(Header::kName, detail::kFieldRows<Header, To>, ext, &to);
+  }
+  return std::nullopt;
+}
+
 /// The typed header from a command's ext fields. Unknown fields are ignored; of a field that comes twice the last
 /// counts. Members of type string_view point into `ext` and live as long as its storage.
 ///
@@ -118,15 +131,8 @@ inline base::Chain encodeResponse(const RequestIdentity& to, ResponseCode code, 
 /// type.
 template <class Header>
 Result<Header> decodeHeader(const ExtFields& ext) {
-  Result<Header> out{Header{}};
-  if constexpr (detail::kFieldCount < Header >> 0) {
-    std::uint64_t seen = 0;
-    constexpr std::uint64_t required = detail::requiredFields<Header>();
-    if (detail::fillInOrder(ext, *out, seen) && (seen & required) == required) return out;
-    if (auto error = detail::fillHeader(Header::kName, detail::kFieldRows<Header>, ext, &*out)) {
-      out = Result<Header>(*std::move(error));
-    }
-  }
+  Result<Header> out(std::in_place);
+  if (auto error = decodeHeaderInto<Header>(ext, *out)) out = Result<Header>(*std::move(error));
   return out;
 }
 
