@@ -97,8 +97,10 @@ class BrokerCore final : public remoting::RequestHandler {
   void refuseSend(remoting::Responder responder, const Refusal& refusal) const;
   /// *tables*: the topic of a send that is not there yet, or goes to a retry topic.
   base::Ref<const Topic> topicForSend(const protocol::SendMessageView& header, Refusal& refusal);
+  /// Null: unknown. Inside the connection's strand; lasts until the next question of that connection.
+  const Topic* knownTopic(remoting::Peer& peer, std::string_view name) const;
   void storeMessage(const Topic& topic, const protocol::SendMessageView& header, bool dead_letter,
-                    const remoting::Request& request, remoting::Responder responder);
+                    remoting::Request& request, remoting::Responder responder);
   SendTask* encodeSingle(const protocol::SendMessageView& header, protocol::RecordFields& record, bool dead_letter,
                          Refusal& refusal);
   SendTask* encodeBatch(const Topic& topic, const protocol::SendMessageView& header, protocol::RecordFields& record,

@@ -103,7 +103,7 @@ void BrokerCore::sendMessage(remoting::Request&& request, remoting::Responder&& 
   if (!header) {
     return refuseSend(std::move(responder), {ResponseCode::SYSTEM_ERROR, header.error().message()});
   }
-  const base::Ref<const Topic> topic = topics_.find(header->topic);
+  const Topic* const topic = knownTopic(*request.peer, header->topic);
   if (topic && !topic->retry) [[likely]] {
     return storeMessage(*topic, *header, false, request, std::move(responder));
   }
@@ -125,6 +125,22 @@ void BrokerCore::sendMessage(remoting::Request&& request, remoting::Responder&& 
                   storeMessage(*made, *again, dead_letter, request, std::move(responder));
                 });
   });
+}
+
+const Topic* BrokerCore::knownTopic(remoting::Peer& peer, std::string_view name) const {
+  /// The topic that a connection sent to last: as a rule it sends there again.
+  struct LastTopic final : base::Object {
+    base::Ref<const Topic> topic;
+    std::uint64_t changes = 0;  // of the table when it was found
+  };
+  if (!peer.memo) peer.memo = base::makeRef<LastTopic>();
+  auto& last = static_cast<LastTopic&>(*peer.memo);
+  const std::uint64_t changes = topics_.changes();
+  if (!last.topic || last.changes != changes || last.topic->config.topicName != name) {
+    last.topic = topics_.find(name);
+    last.changes = changes;
+  }
+  return last.topic.get();
 }
 
 base::Ref<const Topic> BrokerCore::topicForSend(const protocol::SendMessageView& header, Refusal& refusal) {
@@ -176,7 +192,7 @@ base::Ref<const Topic> BrokerCore::topicForSend(const protocol::SendMessageView&
 }
 
 void BrokerCore::storeMessage(const Topic& topic, const protocol::SendMessageView& header, bool dead_letter,
-                              const remoting::Request& request, remoting::Responder responder) {
+                              remoting::Request& request, remoting::Responder responder) {
   const TopicConfig& config = topic.config;
   Refusal refusal{};
   const auto refuse = [&](ResponseCode code, std::string remark) {
@@ -200,7 +216,7 @@ void BrokerCore::storeMessage(const Topic& topic, const protocol::SendMessageVie
     record.queueId =
         static_cast<std::int32_t>(engine_->random() % static_cast<std::uint64_t>(std::max(1, config.writeQueueNums)));
   }
-  base::Slice body = request.command.body.flatten();
+  base::Slice body = std::move(request.command.body).flatten();
   record.body = body.bytes();
   record.topic = config.topicName;
   record.flag = header.flag;
@@ -222,7 +238,7 @@ void BrokerCore::storeMessage(const Topic& topic, const protocol::SendMessageVie
   if (!task) return refuseSend(std::move(responder), refusal);
   task->core = this;
   task->responder = std::move(responder);
-  task->queue = topic.queue(store_, record.queueId);
+  task->queue = &topic.queue(store_, record.queueId);
   task->alive = self();
   log_.post(*task);
 }
@@ -363,9 +379,11 @@ base::Next SendTask::run() noexcept {
   if (!appended) {
     appended = true;
     core->append(*this);
-    alive = base::Ref<base::Object>(core);
-    core->answers_.post(*this);  // encoding the answer is not the log's business (B2)
-    return base::Next::kDone;
+    if (!batch.empty() || !core->log_.nothingWaits()) {  // encoding the answer is not the log's business (B2)
+      alive = base::Ref<base::Object>(core);
+      core->answers_.post(*this);
+      return base::Next::kDone;
+    }
   }
   core->answerSend(*this);
   destroy();

@@ -13,9 +13,9 @@
 
 namespace mqclient::broker {
 
-/// One send between decoding and answer: appended in *log*, then answered outside. What was encoded lies right behind
-/// the object: one allocation for both. A single message's body stays in the request's frame until it is copied to the
-/// log.
+/// One send between decoding and answer: appended in *log*, then answered outside while others wait for the log, else
+/// right there. What was encoded lies right behind the object: one allocation for both. A single message's body stays
+/// in the request's frame until it is copied to the log.
 struct SendTask final : base::Task {
   static SendTask* make(std::size_t head_bytes, std::size_t tail_bytes) {
     void* block = base::BlockPool::allocate(sizeof(SendTask) + head_bytes + tail_bytes);
@@ -40,7 +40,7 @@ struct SendTask final : base::Task {
 
   BrokerCore* core = nullptr;  // alive holds it
   remoting::Responder responder;
-  base::Ref<store::ConsumeQueue> queue;
+  store::ConsumeQueue* queue = nullptr;  // the store's
   store::MessageStore::Part single{};
   std::vector<store::MessageStore::Part> batch;  // empty: one message
   store::PutResult result;

@@ -34,22 +34,12 @@ Topic::Topic(TopicConfig c)
           static_cast<std::size_t>(std::clamp(std::max(config.readQueueNums, config.writeQueueNums), 0, kQueuesKept))),
       queues_(std::make_unique<std::atomic<store::ConsumeQueue*>[]>(queue_count_)) {}
 
-Topic::~Topic() {
-  for (std::size_t i = 0; i < queue_count_; ++i) {
-    base::Ref<store::ConsumeQueue>::adopt(queues_[i].load(std::memory_order_acquire));
-  }
-}
-
-base::Ref<store::ConsumeQueue> Topic::queue(store::MessageStore& store, std::int32_t id) const {
+store::ConsumeQueue& Topic::queue(store::MessageStore& store, std::int32_t id) const {
   const auto i = static_cast<std::size_t>(id);
-  if (id < 0 || i >= queue_count_) return store.queueOf(config.topicName, id);
-  if (store::ConsumeQueue* known = queues_[i].load(std::memory_order_acquire)) {
-    return base::Ref<store::ConsumeQueue>(known);
-  }
-  base::Ref<store::ConsumeQueue> asked = store.queueOf(config.topicName, id);
-  store::ConsumeQueue* none = nullptr;
-  base::Ref<store::ConsumeQueue> share = asked;
-  if (queues_[i].compare_exchange_strong(none, share.get(), std::memory_order_acq_rel)) share.leak();
+  if (id < 0 || i >= queue_count_) return *store.queueOf(config.topicName, id);
+  if (store::ConsumeQueue* known = queues_[i].load(std::memory_order_acquire)) return *known;
+  store::ConsumeQueue& asked = *store.queueOf(config.topicName, id);
+  queues_[i].store(&asked, std::memory_order_release);
   return asked;
 }
 
@@ -114,6 +104,7 @@ TopicTable::Change TopicTable::put(TopicConfig config, std::int64_t wall_ms) {
   }
   ++version_.counter;
   version_.timestamp = wall_ms;
+  changes_.fetch_add(1, std::memory_order_release);
   return Change::kMade;
 }
 

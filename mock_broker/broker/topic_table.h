@@ -28,9 +28,8 @@ using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 /// One version of a topic's configuration; immutable.
 struct Topic : base::Object {
   explicit Topic(TopicConfig c);
-  ~Topic() override;
-  /// store.queueOf(), kept here: every send asks.
-  base::Ref<store::ConsumeQueue> queue(store::MessageStore& store, std::int32_t id) const;
+  /// store.queueOf(), kept here: every send asks. The store keeps it as long as it lives itself.
+  store::ConsumeQueue& queue(store::MessageStore& store, std::int32_t id) const;
 
   const TopicConfig config;
   const bool send_forbidden;  ///< a system topic that clients must not send to
@@ -38,7 +37,7 @@ struct Topic : base::Object {
 
  private:
   const std::size_t queue_count_;
-  const std::unique_ptr<std::atomic<store::ConsumeQueue*>[]> queues_;  // each with a share of ours; null: not yet asked
+  const std::unique_ptr<std::atomic<store::ConsumeQueue*>[]> queues_;  // null: not yet asked
 };
 
 /// What the broker knows about topics.
@@ -50,6 +49,8 @@ class TopicTable {
 
   /// Null: unknown.
   base::Ref<const Topic> find(std::string_view topic) const;
+  /// Rises after every change: what find() answered stays true as long as this has not moved.
+  std::uint64_t changes() const noexcept { return changes_.load(std::memory_order_acquire); }
   /// By name.
   std::vector<base::Ref<const Topic>> all() const;
 
@@ -66,6 +67,7 @@ class TopicTable {
   mutable base::Mutex mutex_;
   TextMap<base::Ref<const Topic>> topics_ MQ_GUARDED_BY(mutex_);
   protocol::DataVersion version_ MQ_GUARDED_BY(mutex_);
+  std::atomic<std::uint64_t> changes_{1};
 };
 
 /// The form the nameserver is told.

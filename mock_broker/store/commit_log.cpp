@@ -30,6 +30,14 @@ Result<CommitLog::Place> CommitLog::place(std::size_t bytes) {
   return place;
 }
 
+void CommitLog::expect(std::size_t bytes) const noexcept {
+  constexpr std::size_t kLine = 64;
+  constexpr std::size_t kFetchedMax = 2'048;
+  const std::size_t at = static_cast<std::size_t>(write_offset_ - segment_start_);
+  const std::size_t end = std::min(at + std::min(bytes, kFetchedMax), options_.segment_bytes);
+  for (std::size_t i = at; i < end; i += kLine) __builtin_prefetch(writing_->data() + i, 1);
+}
+
 Result<void> CommitLog::roll() {
   const std::int64_t next = writing_ ? segment_start_ + segmentBytes() : 0;
   const std::size_t kept_max = std::max(kSegmentsMin, options_.bytes_max / options_.segment_bytes);

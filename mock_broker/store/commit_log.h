@@ -41,6 +41,9 @@ class CommitLog {
   };
   /// kMessageIllegal: larger than a segment can take; else what the file system says.
   Result<Place> place(std::size_t bytes);
+  /// A record of about this size is likely to come next: its place is fetched into the cache. The log runs through far
+  /// more memory than any cache holds, and who publishes would wait until all that was written has left the core.
+  void expect(std::size_t bytes) const noexcept;
   /// Everything placed so far may be read from now on.
   void publish() noexcept { max_offset_.store(write_offset_, std::memory_order_release); }
 

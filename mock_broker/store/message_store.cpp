@@ -110,6 +110,7 @@ PutResult MessageStore::put(ConsumeQueue& queue, const Image& image, std::span<c
     to += part.size();
   }
   log_.publish();
+  log_.expect(image.size());
   // Without its unit nobody finds the record: it stays behind as bytes of no queue.
   if (const Result<void> indexed = queue.put(units_); !indexed) return {PutStatus::CREATE_MAPPED_FILE_FAILED};
   return result;

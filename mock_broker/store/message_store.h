@@ -78,6 +78,7 @@ class MessageStore {
 
   /// Null: nobody ever wrote to or waited at this queue.
   base::Ref<ConsumeQueue> findQueue(std::string_view topic, std::int32_t queue_id) const;
+  /// Made if need be. The store keeps every queue to its own end.
   base::Ref<ConsumeQueue> queueOf(std::string_view topic, std::int32_t queue_id);
   /// Queues of a topic by number.
   std::vector<base::Ref<ConsumeQueue>> queuesOf(std::string_view topic) const;

@@ -33,6 +33,9 @@ class Peer : public base::Object {
                       base::Completion<protocol::RemotingCommand> done) noexcept;
   virtual bool open() const noexcept = 0;
   virtual void close(Error why) noexcept = 0;
+
+  /// What the handler remembers from one request of this connection to the next. Inside the connection's strand only.
+  base::Ref<base::Object> memo;
 };
 
 /// Why a request gets no answer although one could be given (C4).
