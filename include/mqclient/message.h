@@ -41,7 +41,8 @@ class MQCLIENT_EXPORT Body {
   std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
   std::size_t size() const noexcept { return size_; }
   /// What keeps the bytes alive.
-  const std::shared_ptr<const void>& owner() const noexcept { return owner_; }
+  const std::shared_ptr<const void>& owner() const& noexcept { return owner_; }
+  std::shared_ptr<const void> owner() && noexcept { return std::move(owner_); }
 
  private:
   Body() noexcept = default;

@@ -1,11 +1,11 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 
 #include "base/completion.h"
 #include "base/engine.h"
-#include "base/mutex.h"
 
 namespace mqclient::producer {
 
@@ -14,7 +14,8 @@ namespace mqclient::producer {
 class CallbackGate final : public base::CallbackTarget {
  public:
   explicit CallbackGate(std::shared_ptr<base::CallbackTarget> target)
-      : target_(std::move(target)), tally_(base::makeRef<Tally>()), running_(base::makeRef<Running>(tally_)) {}
+      : target_(std::move(target)), tally_(base::makeRef<Tally>()) {}
+  ~CallbackGate() override { dropOwnShare(); }
 
   void submit(base::Job& job) noexcept override;
   base::Ref<base::Engine> engine() noexcept override { return target_->engine(); }
@@ -22,38 +23,39 @@ class CallbackGate final : public base::CallbackTarget {
   /// Completes once every callback submitted so far has returned. Ask once; later callbacks are not counted.
   void whenIdle(base::Completion<void> done);
   /// How many callbacks wait or run; after whenIdle() those submitted before it.
-  std::size_t notReturned() const noexcept;
+  std::size_t notReturned() const noexcept { return tally_->running.callbacks(counting_.load()); }
   /// The calling thread runs one of these callbacks.
   bool insideCallback() const noexcept { return base::runningCallbackOf() == this; }
 
  private:
-  class Running;
-  /// Knows the Running weakly, and so how many share it.
-  class Tally final : public base::Object {
-   public:
-    std::size_t shares() const noexcept;
-
-   private:
-    friend class Running;
-    mutable base::Mutex mutex_;
-    const Running* running_ MQ_GUARDED_BY(mutex_) = nullptr;  // null: ended
-  };
-  /// Shared by the callbacks that wait or run; ends with the last one.
+  struct Tally;
+  /// Shared by the callbacks that wait or run, and by the gate while it counts; over with the last one. Its memory is
+  /// the tally's, so that its shares can be asked for, and refused, after its end.
   class Running final : public base::Object {
    public:
-    explicit Running(base::Ref<Tally> tally);
-    base::Completion<void> ended;
+    explicit Running(Tally& tally) noexcept : tally_(tally) {}
+    std::size_t callbacks(bool counting) const noexcept {
+      const std::size_t own = counting ? 1 : 0;
+      const std::size_t all = shares();
+      return all > own ? all - own : 0;
+    }
+    base::Completion<void> ended;  // set before the gate gives its share up
 
    private:
-    friend class Tally;
-    ~Running() override;
-    const base::Ref<Tally> tally_;
+    void lastReferenceGone() noexcept override;
+    Tally& tally_;
   };
+  struct Tally final : base::Object {
+    Tally() noexcept : running(*this) { retain(); }  // running's own reference, until its end
+    Running running;
+  };
+  void dropOwnShare() noexcept {
+    if (counting_.exchange(false)) tally_->running.release();
+  }
 
   const std::shared_ptr<base::CallbackTarget> target_;
   const base::Ref<Tally> tally_;
-  mutable base::Mutex mutex_;
-  base::Ref<Running> running_ MQ_GUARDED_BY(mutex_);
+  std::atomic<bool> counting_{true};
 };
 
 }  // namespace mqclient::producer

@@ -44,10 +44,6 @@ Error closedError() {
   return {ErrorCode::kClosed, "the producer was closed"};
 }
 
-base::Slice sliceOf(const Body& body) {
-  return {body.owner(), body.bytes()};
-}
-
 /// Why messages cannot go as one batch; nothing: they can. Each message is checked on its own as well.
 std::optional<Error> checkBatch(const std::vector<Message>& messages, std::size_t bytes, std::size_t bytes_max) {
   std::string complaints;
@@ -80,16 +76,19 @@ Result<void> checkProducer(const std::string& group, const ProducerOptions& opti
     complain(std::string(name) + " is " + std::to_string(value) + ", it may be " + std::to_string(least) + " to " +
              std::to_string(most));
   };
-  const auto atLeastOne = [&](const char* name, std::size_t value) {
+  const auto atLeastOne = [&](const char* name, std::size_t value, std::size_t most = SIZE_MAX) {
     if (value == 0) complain(std::string(name) + " is 0, it must be at least 1");
+    if (value > most) {
+      complain(std::string(name) + " is " + std::to_string(value) + ", it may be at most " + std::to_string(most));
+    }
   };
   if (auto complaint = protocol::complaintAboutClientGroup("producer group", group)) complain(*complaint);
   within("sendMsgTimeout (ms)", options.sendMsgTimeout.count(), 1, INT32_MAX);
   within("retryTimesWhenSendFailed", options.retryTimesWhenSendFailed, 0, kRetriesMax);
   within("defaultTopicQueueNums", options.defaultTopicQueueNums, 1, kQueueNumsMax);
   atLeastOne("maxMessageSize", options.maxMessageSize);
-  atLeastOne("backPressureForAsyncSendNum", options.backPressureForAsyncSendNum);
-  atLeastOne("backPressureForAsyncSendSize", options.backPressureForAsyncSendSize);
+  atLeastOne("backPressureForAsyncSendNum", options.backPressureForAsyncSendNum, FlowGate::kMessagesMax);
+  atLeastOne("backPressureForAsyncSendSize", options.backPressureForAsyncSendSize, FlowGate::kBytesMax);
   switch (options.compressType) {
     case CompressionType::LZ4:
     case CompressionType::ZSTD:
@@ -285,14 +284,15 @@ bool ProducerCore::mayCompress(const Body& body) const noexcept {
   return body.size() >= options_.compressMsgBodyOverHowmuch && body.size() <= protocol::kMaxInflatedBodySize;
 }
 
-ProducerCore::WireBody ProducerCore::wireBody(const Body& body) const {
+ProducerCore::WireBody ProducerCore::wireBody(Body body) const {
   if (mayCompress(body)) {
     const std::int32_t type = static_cast<std::int32_t>(options_.compressType) << protocol::kCompressionShift;
     if (auto compressed = protocol::compressBody(type, body.bytes())) {
       return {*std::move(compressed), protocol::kCompressedFlag | type};
     }
   }
-  return {sliceOf(body), 0};
+  const std::span<const std::byte> bytes = body.bytes();
+  return {base::Slice(std::move(body).owner(), bytes), 0};
 }
 
 base::Ref<PublishTopic> ProducerCore::topicOf(std::string_view name) {
@@ -310,6 +310,7 @@ Result<FlowGate::Place> ProducerCore::enter(std::size_t messages, std::size_t by
   for (;;) {
     switch (gate_.enter(messages, bytes, place)) {
       case FlowGate::Entry::kAccepted:
+        if (place.first) Object::retain();  // until nothing is under way: leave()
         return place;
       case FlowGate::Entry::kClosed:
         return closedError();
@@ -409,43 +410,44 @@ Future<SendResult> ProducerCore::send(Message message, std::optional<MessageQueu
 
   SendOperation::What what{
       .code = RequestCode::SEND_MESSAGE_V2, .body = {}, .properties = {}, .wall_ms = engine().wallMillis()};
-  WireBody body = wireBody(message.body());
+  const bool perhaps_compressed = mayCompress(message.body());
+  WireBody body = wireBody(selector ? message.body() : MessageAccess::takeBody(message));  // a selector may look at it
   what.body = std::move(body.bytes);
   what.sys_flag = body.sys_flag;
-  if (mayCompress(message.body())) now = engine().now();  // the time that it took is no broker's latency
-  thread_local std::string properties;                    // its room serves all sends of the thread
+  if (perhaps_compressed) now = engine().now();  // the time that it took is no broker's latency
+  thread_local std::string properties;           // its room serves all sends of the thread
   properties.clear();
   what.id = completeProperties(MessageAccess::properties(message), what.wall_ms, properties);
   what.properties = base::PooledString(properties);
   auto [future, completion] = base::makeOperation<SendResult>(callback_target_);
-  base::Ref<PublishTopic> topic = topicOf(message.topic());
-  PublishTopic& queues = *topic;
-  auto* operation = new SendOperation(base::Ref<ProducerCore>(this), std::move(topic), std::move(what), *place, budget,
-                                      std::move(completion));
-  if (PublishInfoPtr info = queues.info(instance_->faults()); info && info->ok()) {
+  PublishingRef publishing = topics_.publishing(message.topic());
+  const Publishing& to = *publishing;  // the operation keeps it until it begins
+  auto* operation =
+      new SendOperation(*this, std::move(publishing), std::move(what), *place, budget, std::move(completion));
+  if (to.ok()) {
     if (!selector) {
-      operation->begin(std::move(info), now);
-    } else if (const Result<std::size_t> queue = chooseQueue(*selector, *info, message); queue) {
-      operation->beginAt(std::move(info), *queue, engine().now());
+      operation->begin(now);
+    } else if (const Result<std::size_t> queue = chooseQueue(*selector, *to.info, message); queue) {
+      operation->beginAt(*queue, engine().now());
     } else {
       operation->fail(queue.error());
     }
     return std::move(future);
   }
   findPublishInfo(
-      base::Ref<PublishTopic>(&queues), budget.deadline,
+      to.topic, budget.deadline,
       base::Completion<PublishInfoPtr>::of([core = base::Ref<ProducerCore>(this), operation,
                                             selector = std::move(selector),
                                             message = std::move(message)](Result<PublishInfoPtr>&& found) mutable {
         if (!found) return operation->fail(std::move(found).error());
-        if (!selector) return operation->begin(*std::move(found), core->engine().now());
+        if (!selector) return operation->beginWith(*std::move(found), core->engine().now());
         // The selector is the user's: it runs on a callback thread, not in this strand.
         ProducerCore& raw = *core;
         raw.engine().callbacks().submit(core, [core = core.get(), operation, selector = *std::move(selector),
                                                message = std::move(message), info = *std::move(found)]() mutable {
           const Result<std::size_t> queue = core->chooseQueue(selector, *info, message);
           if (!queue) return operation->fail(queue.error());
-          operation->beginAt(std::move(info), *queue, core->engine().now());
+          operation->beginAtWith(std::move(info), *queue, core->engine().now());
         });
       }));
   return std::move(future);
@@ -487,14 +489,19 @@ Future<SendResult> ProducerCore::sendBatch(std::vector<Message> messages, SendOp
   const Result<FlowGate::Place> place = enter(messages.size(), what.body.size(), budget.deadline);
   if (!place) return Future<SendResult>::ready(place.error());
   auto [future, completion] = base::makeOperation<SendResult>(callback_target_);
-  base::Ref<PublishTopic> topic = topicOf(messages[0].topic());
+  PublishingRef publishing = topics_.publishing(messages[0].topic());
+  const Publishing& known = *publishing;  // the operation keeps it until it begins
   auto* operation =
-      new SendOperation(base::Ref<ProducerCore>(this), topic, std::move(what), *place, budget, std::move(completion));
-  findPublishInfo(std::move(topic), budget.deadline,
+      new SendOperation(*this, std::move(publishing), std::move(what), *place, budget, std::move(completion));
+  if (known.ok()) {
+    operation->begin(engine().now());
+    return std::move(future);
+  }
+  findPublishInfo(known.topic, budget.deadline,
                   base::Completion<PublishInfoPtr>::of(
-                      [core = base::Ref<ProducerCore>(this), operation](Result<PublishInfoPtr>&& found) mutable {
-                        if (!found) return operation->fail(std::move(found).error());
-                        operation->begin(*std::move(found), core->engine().now());
+                      [core = base::Ref<ProducerCore>(this), operation](Result<PublishInfoPtr>&& info) mutable {
+                        if (!info) return operation->fail(std::move(info).error());
+                        operation->beginWith(*std::move(info), core->engine().now());
                       }));
   return std::move(future);
 }
@@ -505,7 +512,7 @@ Result<void> ProducerCore::sendOneway(Message message, std::optional<MessageQueu
   const Result<FlowGate::Place> place = enter(1, message.body().size(), deadline);
   if (!place) return place.error();
   const auto left = [&](Result<void> result) {
-    gate_.leave(*place);
+    leave(*place);
     return result;
   };
 

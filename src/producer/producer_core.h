@@ -33,7 +33,8 @@ struct SentId {
   std::size_t size = 0;
 };
 
-/// What a DefaultMQProducer stands on. Sends under way hold it, so it outlives its facade until they have completed.
+/// What a DefaultMQProducer stands on. It keeps itself while sends are under way, and so outlives its facade until they
+/// have completed.
 ///
 /// Threads  every member from any thread.
 class ProducerCore final : public base::Object {
@@ -57,6 +58,10 @@ class ProducerCore final : public base::Object {
   const ProducerOptions& options() const noexcept { return options_; }
   const std::string& group() const noexcept { return group_; }
   FlowGate& gate() noexcept { return gate_; }
+  /// Gives a send's place back: the last touch, this may end with it.
+  void leave(const FlowGate::Place& place) noexcept {
+    if (gate_.leave(place) == FlowGate::Left::kNothing) Object::release();
+  }
   /// Where the futures of this producer call back.
   const std::shared_ptr<base::CallbackTarget>& callbackTarget() const noexcept { return callback_target_; }
   bool insideCallback() const noexcept { return callbacks_->insideCallback(); }
@@ -86,13 +91,13 @@ class ProducerCore final : public base::Object {
     std::int32_t sys_flag;
   };
   bool mayCompress(const Body& body) const noexcept;
-  WireBody wireBody(const Body& body) const;
+  WireBody wireBody(Body body) const;
   base::Ref<PublishTopic> topicOf(std::string_view name);
   /// The queues to choose from: known ones at once, else the topic's route is fetched, else the create-topic key's.
   void findPublishInfo(base::Ref<PublishTopic> topic, base::SteadyTime deadline, base::Completion<PublishInfoPtr> done);
   Result<std::size_t> chooseQueue(MessageQueueSelector& selector, const route::TopicPublishInfo& info,
                                   const Message& message) const;
-  /// Takes a place in the gate, waiting for it if the options say so.
+  /// Takes a place in the gate, waiting for it if the options say so. Until it is given back (leave()) this lives.
   Result<FlowGate::Place> enter(std::size_t messages, std::size_t bytes, base::SteadyTime deadline);
   void askForQueues(QueuesQuestion question);
   SendBudget budgetOf(const SendOptions& options, base::SteadyTime now) const;

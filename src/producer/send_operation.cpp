@@ -32,28 +32,36 @@ std::optional<SendStatus> storedStatus(ResponseCode code) noexcept {
 
 }  // namespace
 
-SendOperation::SendOperation(base::Ref<ProducerCore> core, base::Ref<PublishTopic> topic, What what,
-                             const FlowGate::Place& place, const SendBudget& budget, base::Completion<SendResult> done)
-    : core_(std::move(core)),
-      topic_(std::move(topic)),
+SendOperation::SendOperation(ProducerCore& core, PublishingRef to, What what, const FlowGate::Place& place,
+                             const SendBudget& budget, base::Completion<SendResult> done)
+    : core_(core),
+      to_(std::move(to)),
       what_(std::move(what)),
       place_(place),
       budget_(budget),
       done_(std::move(done)),
       kept_(std::make_unique<StoredSend>()) {}
 
-void SendOperation::begin(PublishInfoPtr info, base::SteadyTime now) {
-  info_ = std::move(info);
-  queue_ = route::selectOneMessageQueue(*info_, topic_->turn(), core_->instance().faults().avoids(),
+void SendOperation::begin(base::SteadyTime now) {
+  queue_ = route::selectOneMessageQueue(info(), topic().turn(), core_.instance().faults().avoids(),
                                         now.time_since_epoch().count(), nullptr);
   attempt(now);
 }
 
-void SendOperation::beginAt(PublishInfoPtr info, std::size_t queue, base::SteadyTime now) {
-  info_ = std::move(info);
+void SendOperation::beginAt(std::size_t queue, base::SteadyTime now) {
   queue_ = queue;
   fixed_queue_ = true;
   attempt(now);
+}
+
+void SendOperation::beginWith(PublishInfoPtr info, base::SteadyTime now) {
+  use(std::move(info));
+  begin(now);
+}
+
+void SendOperation::beginAtWith(PublishInfoPtr info, std::size_t queue, base::SteadyTime now) {
+  use(std::move(info));
+  beginAt(queue, now);
 }
 
 void SendOperation::fail(Error error) {
@@ -61,8 +69,8 @@ void SendOperation::fail(Error error) {
 }
 
 void SendOperation::attempt(base::SteadyTime now) noexcept {
-  base::Engine& engine = core_->engine();
-  const route::TopicPublishInfo::Broker& broker = info_->brokerOf(queue_);
+  base::Engine& engine = core_.engine();
+  const route::TopicPublishInfo::Broker& broker = info().brokerOf(queue_);
   ++tried_;
   broker_ = broker.state.get();
   sent_at_ = now;
@@ -75,11 +83,11 @@ void SendOperation::attempt(base::SteadyTime now) noexcept {
   const base::Nanos share = tried_ == budget_.tries ? left : std::max<base::Nanos>(whole / budget_.tries, kTryMin);
 
   protocol::SendMessageRequestHeaderV2View header;
-  header.producerGroup = core_->group();
-  header.topic = topic_->name();
-  header.defaultTopic = core_->options().createTopicKey;
-  header.defaultTopicQueueNums = core_->options().defaultTopicQueueNums;
-  header.queueId = info_->queues[queue_].queueId();
+  header.producerGroup = core_.group();
+  header.topic = topic().name();
+  header.defaultTopic = core_.options().createTopicKey;
+  header.defaultTopicQueueNums = core_.options().defaultTopicQueueNums;
+  header.queueId = info().queues[queue_].queueId();
   header.sysFlag = what_.sys_flag;
   header.bornTimestamp = tried_ == 1 ? what_.wall_ms : engine.wallMillis();
   header.properties = what_.properties;
@@ -87,26 +95,26 @@ void SendOperation::attempt(base::SteadyTime now) noexcept {
   header.batch = what_.code == RequestCode::SEND_BATCH_MESSAGE;
   header.bname = broker_->name();
   const std::int32_t opaque = engine.nextOpaque();
-  core_->instance().remoting().invoke(
+  core_.instance().remoting().invoke(
       broker.address, opaque,
       protocol::encodeRequest(protocol::RequestHead{.code = what_.code, .opaque = opaque}, header, what_.body),
       now + std::min(left, share), base::Completion<protocol::RemotingCommand>(*this));
 }
 
 void SendOperation::onResult(Result<protocol::RemotingCommand>&& response) noexcept {
-  const base::SteadyTime now = core_->engine().now();
+  const base::SteadyTime now = core_.engine().now();
   std::optional<SendStatus> status;
   if (response) status = storedStatus(response->responseCode());
   if (status) {
-    core_->instance().faults().record(*broker_, now.time_since_epoch().count(), (now - sent_at_).count(),
-                                      route::Outcome::kAnswered);
+    core_.instance().faults().record(*broker_, now.time_since_epoch().count(), (now - sent_at_).count(),
+                                     route::Outcome::kAnswered);
     return stored(*status, *std::move(response), now);
   }
   Error error = response
-                    ? client::responseError(*response, "send to topic " + topic_->name() + " on " + broker_->name() +
-                                                           " (" + info_->brokerOf(queue_).address + ")")
+                    ? client::responseError(*response, "send to topic " + topic().name() + " on " + broker_->name() +
+                                                           " (" + info().brokerOf(queue_).address + ")")
                     : std::move(response).error();
-  core_->instance().noteOutcome(*broker_, sent_at_.time_since_epoch().count(), error);
+  core_.instance().noteOutcome(*broker_, sent_at_.time_since_epoch().count(), error);
   attemptFailed(std::move(error), now);
 }
 
@@ -124,7 +132,7 @@ bool SendOperation::mayRetry(const Error& error, base::SteadyTime now) const noe
     case ErrorCode::kQueueFull:
       return false;
     default: {
-      const auto& codes = core_->options().retryResponseCodes;
+      const auto& codes = core_.options().retryResponseCodes;
       return std::ranges::find(codes, error.responseCode()) != codes.end();
     }
   }
@@ -146,8 +154,8 @@ void SendOperation::tryAgain(const Error& why, base::SteadyTime now) noexcept {
   earlier_.emplace_back(broker_);  // before its route may go
   if (!fixed_queue_) {
     // The newest route: the broker may have left it meanwhile.
-    if (PublishInfoPtr fresh = topic_->info(core_->instance().faults()); fresh && fresh->ok()) info_ = std::move(fresh);
-    queue_ = route::selectOneMessageQueue(*info_, topic_->turn(), core_->instance().faults().avoids(),
+    if (PublishInfoPtr fresh = topic().info(core_.instance().faults()); fresh && fresh->ok()) use(std::move(fresh));
+    queue_ = route::selectOneMessageQueue(info(), topic().turn(), core_.instance().faults().avoids(),
                                           now.time_since_epoch().count(), earlier_.back().get());
   }
   attempt(now);
@@ -155,7 +163,7 @@ void SendOperation::tryAgain(const Error& why, base::SteadyTime now) noexcept {
 
 Error SendOperation::summary(const Error& last, base::SteadyTime now) const {
   const auto took = std::chrono::duration_cast<base::Millis>(now - budget_.started);
-  std::string text = "sending to topic " + topic_->name() + " failed after " + std::to_string(tried_) +
+  std::string text = "sending to topic " + topic().name() + " failed after " + std::to_string(tried_) +
                      (tried_ == 1 ? " try in " : " tries in ") + std::to_string(took.count()) +
                      " ms: " + broker_->name() + ": " + last.message();
   if (!complaints_.empty()) text += "; before that " + complaints_;
@@ -169,16 +177,16 @@ Error SendOperation::summary(const Error& last, base::SteadyTime now) const {
 }
 
 void SendOperation::stored(SendStatus status, protocol::RemotingCommand&& response, base::SteadyTime now) noexcept {
-  if (info_->from_default_topic) core_->askForOwnRoute(topic_);
-  if (status != SendStatus::SEND_OK && core_->options().retryAnotherBrokerWhenNotStoreOK && !fixed_queue_ &&
+  if (info().from_default_topic) core_.askForOwnRoute(to_->topic);
+  if (status != SendStatus::SEND_OK && core_.options().retryAnotherBrokerWhenNotStoreOK && !fixed_queue_ &&
       tried_ < budget_.tries && now < budget_.deadline) {
-    not_durable_ = makeResult(status, response.ext, info_->queues[queue_]);
+    not_durable_ = makeResult(status, response.ext, info().queues[queue_]);
     may_be_stored_ = true;
     return tryAgain(
         Error(ErrorCode::kBroker, std::string("stored, but ") + toString(status), response.code, Applied::kUnknown),
         now);
   }
-  const MessageQueue& queue = info_->queues[queue_];
+  const MessageQueue& queue = info().queues[queue_];
   const auto header = protocol::decodeHeader<protocol::SendMessageResponseHeaderView>(response.ext);
   const bool usual = header && what_.batch_msg_ids.empty() && earlier_.empty() &&
                      kept_->keep(status, header->queueId, header->queueOffset,
@@ -188,14 +196,14 @@ void SendOperation::stored(SendStatus status, protocol::RemotingCommand&& respon
                                   .offset_msg_id = header->msgId,
                                   .region_id = header->msgRegion});
   if (!usual) return complete(makeResult(status, response.ext, queue));
-  const base::Ref<ProducerCore> core = std::move(core_);
+  ProducerCore& core = core_;
   const FlowGate::Place place = place_;
   base::Completion<SendResult> done = std::move(done_);
   base::Deferred<SendResult>& kept = *kept_.release();
   delete this;
   // The result first: whoever waits in flush() or close() finds every callback on its way.
   std::move(done)(kept);
-  core->gate().leave(place);
+  core.leave(place);
 }
 
 SendResult SendOperation::makeResult(SendStatus status, const protocol::ExtFields& response, MessageQueue queue) const {
@@ -227,13 +235,13 @@ std::string SendOperation::msgId() const {
 }
 
 void SendOperation::complete(Result<SendResult> result) noexcept {
-  const base::Ref<ProducerCore> core = std::move(core_);
+  ProducerCore& core = core_;
   const FlowGate::Place place = place_;
   base::Completion<SendResult> done = std::move(done_);
   delete this;
   // The result first: whoever waits in flush() or close() finds every callback on its way.
   std::move(done)(std::move(result));
-  core->gate().leave(place);
+  core.leave(place);
 }
 
 }  // namespace mqclient::producer

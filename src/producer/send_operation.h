@@ -33,13 +33,17 @@ class SendOperation final : public base::Receiver<protocol::RemotingCommand>, pu
     SentId id{};                    ///< of a single message
     std::vector<std::string> batch_msg_ids{};
   };
-  SendOperation(base::Ref<ProducerCore> core, base::Ref<PublishTopic> topic, What what, const FlowGate::Place& place,
-                const SendBudget& budget, base::Completion<SendResult> done);
+  /// `place` keeps the core.
+  SendOperation(ProducerCore& core, PublishingRef to, What what, const FlowGate::Place& place, const SendBudget& budget,
+                base::Completion<SendResult> done);
 
-  /// Starts with any queue in turn.
-  void begin(PublishInfoPtr info, base::SteadyTime now);
+  /// Starts with any queue in turn; `to` is ok().
+  void begin(base::SteadyTime now);
   /// Starts with this queue, which retries stay on.
-  void beginAt(PublishInfoPtr info, std::size_t queue, base::SteadyTime now);
+  void beginAt(std::size_t queue, base::SteadyTime now);
+  /// The same where the queues had to be asked for.
+  void beginWith(PublishInfoPtr info, base::SteadyTime now);
+  void beginAtWith(PublishInfoPtr info, std::size_t queue, base::SteadyTime now);
   void fail(Error error);
 
   void onResult(Result<protocol::RemotingCommand>&& response) noexcept override;
@@ -60,16 +64,18 @@ class SendOperation final : public base::Receiver<protocol::RemotingCommand>, pu
   }
   /// Of a batch: joined.
   std::string msgId() const;
+  PublishTopic& topic() const noexcept { return *to_->topic; }
+  const route::TopicPublishInfo& info() const noexcept { return *to_->info; }
+  void use(PublishInfoPtr info) { to_ = base::makeRef<Publishing>(to_->topic, std::move(info)); }
 
-  base::Ref<ProducerCore> core_;
-  base::Ref<PublishTopic> topic_;
+  ProducerCore& core_;
+  PublishingRef to_;
   What what_;
   const FlowGate::Place place_;
   const SendBudget budget_;
   base::Completion<SendResult> done_;
 
-  PublishInfoPtr info_;
-  route::BrokerState* broker_ = nullptr;  // of the try under way; info_ keeps it
+  route::BrokerState* broker_ = nullptr;  // of the try under way; to_ keeps it
   std::size_t queue_ = 0;
   base::SteadyTime sent_at_{};
   int tried_ = 0;

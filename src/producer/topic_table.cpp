@@ -6,6 +6,15 @@
 
 namespace mqclient::producer {
 
+namespace {
+
+std::uint64_t nextNumber() noexcept {
+  static std::atomic<std::uint64_t> numbers{0};
+  return numbers.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+}  // namespace
+
 PublishInfoPtr PublishTopic::info(route::FaultStrategy& faults) {
   const std::uint64_t version = slot_->version();
   {
@@ -29,6 +38,24 @@ bool PublishTopic::known() {
   if (slot_->version() != 0) return true;
   base::MutexLock lock(mutex_);
   return info_ != nullptr;
+}
+
+TopicTable::TopicTable(client::MQClientInstance& instance) : instance_(instance), number_(nextNumber()) {}
+
+PublishingRef TopicTable::publishing(std::string_view name) {
+  struct Last {
+    std::uint64_t table = 0;
+    base::RefStock<const Publishing> found;
+  };
+  thread_local Last last;  // names and queues, nothing that runs: it may outlive the producer
+  if (last.table == number_ && last.found->topic->name() == name && last.found->topic->isNewest(*last.found->info)) {
+    return last.found.take();
+  }
+  base::Ref<PublishTopic> to = topic(name);
+  PublishInfoPtr info = to->info(instance_.faults());
+  PublishingRef found = base::makeRef<Publishing>(std::move(to), std::move(info));
+  if (found->ok()) last = {number_, base::RefStock<const Publishing>(found)};
+  return found;
 }
 
 base::Ref<PublishTopic> TopicTable::topic(std::string_view name) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "base/mutex.h"
 #include "base/ref.h"
@@ -29,6 +30,8 @@ class PublishTopic final : public base::Object {
   void useDefault(PublishInfoPtr info);
   std::atomic<std::uint32_t>& turn() noexcept { return turn_; }
   bool known();
+  /// Whether `info` was made of the newest route.
+  bool isNewest(const route::TopicPublishInfo& info) const noexcept { return info.version == slot_->version(); }
   /// True once: the first message of a topic made on demand was stored, its own route is worth asking for.
   bool shouldAskForOwnRoute() noexcept {
     made_here_.store(true, std::memory_order_relaxed);
@@ -48,12 +51,23 @@ class PublishTopic final : public base::Object {
   PublishInfoPtr info_ MQ_GUARDED_BY(mutex_);
 };
 
+/// A topic and the queues to choose from, once for all sends that choose among them. Immutable.
+struct Publishing final : base::Object {
+  Publishing(base::Ref<PublishTopic> t, PublishInfoPtr i) noexcept : topic(std::move(t)), info(std::move(i)) {}
+  bool ok() const noexcept { return info && info->ok(); }
+  const base::Ref<PublishTopic> topic;
+  const PublishInfoPtr info;  ///< null or not ok(): no queue is known
+};
+using PublishingRef = base::Ref<const Publishing>;
+
 /// The topics a producer has sent to. Each is watched by the instance until the producer closes. Any thread.
 class TopicTable {
  public:
-  explicit TopicTable(client::MQClientInstance& instance) : instance_(instance) {}
+  explicit TopicTable(client::MQClientInstance& instance);
 
   base::Ref<PublishTopic> topic(std::string_view name);
+  /// A thread remembers the last answer that is ok(): as a rule it sends there again.
+  PublishingRef publishing(std::string_view name);
   bool madeHere(std::string_view name);
   /// A topic that turned out to have no route at all is not kept, or every misspelt name would be asked for for ever.
   void dropUnknown(std::string_view name);
@@ -66,6 +80,7 @@ class TopicTable {
     std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>()(s); }
   };
   client::MQClientInstance& instance_;
+  const std::uint64_t number_;  // in this process, never used again: what a thread remembers is of this table
   base::Mutex mutex_;
   std::unordered_map<std::string, base::Ref<PublishTopic>, Hash, std::equal_to<>> topics_ MQ_GUARDED_BY(mutex_);
   bool closed_ MQ_GUARDED_BY(mutex_) = false;

@@ -44,6 +44,8 @@ class MessageFrame {
 struct MessageAccess {
   /// The properties as they go on the wire: name SOH value STX, ..., always with the last STX; no UNIQ_KEY unless set.
   static const std::string& properties(const Message& m) noexcept { return m.properties_; }
+  /// The body with the message's share of it: what stays behind must not be read.
+  static Body takeBody(Message& m) noexcept { return std::move(m.body_); }
   /// What setters were given that send must refuse; joined by "; ". Empty: nothing.
   static const std::string& complaints(const Message& m) noexcept { return m.complaints_; }
   /// Sets any property, reserved ones too. An empty value removes it.
