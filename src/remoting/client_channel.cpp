@@ -50,6 +50,7 @@ Next Invocation::run() noexcept {
 ClientChannel::ClientChannel(Ref<ClientShared> shared, std::string address)
     : shared_(std::move(shared)),
       address_(std::move(address)),
+      home_turn_(*this),
       strand_(*shared_->engine),
       deadline_timer_(*this, &ClientChannel::onDeadlines),
       idle_timer_(*this, &ClientChannel::onIdleCheck) {}
@@ -69,6 +70,16 @@ void ClientChannel::become(State to, std::string_view why) {
 }
 
 // ---- requests
+
+void ClientChannel::invoke(Ref<ClientChannel> to, Invocation& i, Pace pace) noexcept {
+  ClientChannel& c = *to;
+  i.alive = std::move(to);
+  base::IoReactor* const home = pace == Pace::kGather ? c.home_.load(std::memory_order_relaxed) : nullptr;
+  if (!home) return c.strand_.post(i);
+  if (!c.strand_.enqueue(i)) return;
+  c.home_turn_.alive = Ref<Object>(&c);  // the strand is ours: the invocation keeps the channel until it has run
+  home->post(c.home_turn_);
+}
 
 void ClientChannel::start(Invocation& i) {
   if (end_why_) return finish(i, unsent(*end_why_));
@@ -220,6 +231,7 @@ void ClientChannel::onConnect(Result<Ref<Connection>> result) {
     return failWaiting(Error(ErrorCode::kUnreachable, "no connection to " + address_ + ": " + why.message()));
   }
   connection_ = *std::move(result);
+  home_.store(connection_->home(), std::memory_order_relaxed);
   shared_->open.fetch_add(1, std::memory_order_relaxed);
   ++connections_made_;
   received_ = 0;
@@ -263,6 +275,7 @@ void ClientChannel::onClosed(const Error& heard) noexcept {
   const Error why = close_why_ ? *close_why_ : heard;
   shared_->open.fetch_sub(1, std::memory_order_relaxed);
   idle_timer_.cancel();
+  home_.store(nullptr, std::memory_order_relaxed);
   connection_.reset();
   if (peer_) {
     peer_->markClosed();

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/block_pool.h"
+#include "base/io.h"
 #include "base/timer.h"
 #include "remoting/connection_peer.h"
 #include "remoting/pending_requests.h"
@@ -23,8 +24,10 @@ struct ClientShared : base::Object {
   base::Ref<RequestHandler> handler;
   base::Ref<RemotingClient::Events> events;
   RemotingClientCounters counters;
-  std::atomic<std::size_t> in_flight{0};  // requests accepted and not yet completed
-  std::atomic<std::size_t> open{0};       // connections
+  std::atomic<std::size_t> open{0};  // connections
+  // Requests accepted and not yet completed; apart, as two threads change it all the time.
+  alignas(64) std::atomic<std::size_t> in_flight{0};
+  char after_in_flight[64 - sizeof(std::size_t)];
 
   /// A channel reached kEnded.
   virtual void onChannelEnded() noexcept = 0;
@@ -63,12 +66,24 @@ class ClientChannel final : public ConnectionHandler {
   ClientChannel(base::Ref<ClientShared> shared, std::string address);
 
   base::Strand& strand() noexcept override { return strand_; }
+  /// Any thread. Who waits for the answer runs what is to be done; what nobody waits for gathers on the reactor of the
+  /// connection, as long as something else of the client is under way: all it touches is in that core's cache.
+  enum class Pace { kAtOnce, kGather };
+  static void invoke(base::Ref<ClientChannel> to, Invocation& i, Pace pace) noexcept;
   /// Any thread; `why` is what pending and later requests hear. Idempotent.
   void end(Error why);
 
  private:
   friend struct Invocation;
   enum class State : std::uint8_t { kIdle, kConnecting, kOpen, kClosing, kEnded };
+  struct HomeTurn final : base::Task {
+    explicit HomeTurn(ClientChannel& c) noexcept : channel(c) {}
+    base::Next run() noexcept override {
+      channel.strand_.resume();
+      return base::Next::kDone;
+    }
+    ClientChannel& channel;
+  };
   struct ChannelTimer final : base::Timer {
     ChannelTimer(ClientChannel& c, void (ClientChannel::*f)()) noexcept : Timer(c.strand_), channel(c), call(f) {}
     void onTimer() noexcept override { (channel.*call)(); }
@@ -114,6 +129,8 @@ class ClientChannel final : public ConnectionHandler {
 
   const base::Ref<ClientShared> shared_;
   const std::string address_;
+  std::atomic<base::IoReactor*> home_{nullptr};  // of the open connection; lives as long as the engine
+  HomeTurn home_turn_;                           // of whoever found the strand idle
   base::Strand strand_;
 
   State state_ = State::kIdle;

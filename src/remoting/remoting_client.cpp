@@ -1,10 +1,12 @@
 #include "remoting/remoting_client.h"
 
 #include <map>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "base/answer_source.h"
 #include "base/mutex.h"
 #include "remoting/client_channel.h"
 
@@ -33,11 +35,12 @@ class ClientCore final : public ClientShared {
     return found;
   }
 
-  /// One more request may be under way; false: the client's bound is reached.
-  bool admit() noexcept {
-    if (in_flight.fetch_add(1, std::memory_order_relaxed) < options.in_flight_max) return true;
+  /// How many were under way before this request; none: the client's bound is reached.
+  std::optional<std::size_t> admit() noexcept {
+    const std::size_t before = in_flight.fetch_add(1, std::memory_order_relaxed);
+    if (before < options.in_flight_max) return before;
     in_flight.fetch_sub(1, std::memory_order_relaxed);
-    return false;
+    return std::nullopt;
   }
   Error full() const {
     return Error(ErrorCode::kQueueFull,
@@ -48,16 +51,16 @@ class ClientCore final : public ClientShared {
   /// Adds an invocation to the channel of `address`; `make` builds it.
   template <class T, class Make>
   void begin(const std::string& address, Completion<T> done, Make make) {
-    if (!admit()) return std::move(done)(full());
+    const std::optional<std::size_t> others = admit();
+    if (!others) return std::move(done)(full());
     Ref<ClientChannel> to = channel(address);
     if (!to) {
       in_flight.fetch_sub(1, std::memory_order_relaxed);
       return std::move(done)(closedError());
     }
-    ClientChannel& c = *to;
-    Invocation* i = make(c, std::move(done));
-    i->alive = std::move(to);
-    c.strand().post(*i);
+    const bool gather = *others > 0 && !base::BlockingCall::underWay();
+    Invocation& i = *make(*to, std::move(done));
+    ClientChannel::invoke(std::move(to), i, gather ? ClientChannel::Pace::kGather : ClientChannel::Pace::kAtOnce);
   }
 
   void forget(const std::string& address) {

@@ -24,8 +24,8 @@ struct RemotingServerOptions {
 
 /// What a server counts. Relaxed: read them when it is quiet.
 struct RemotingServerCounters {
-  std::atomic<std::uint64_t> requests{0}, responders_dropped{0}, corrupt_closed{0}, connections_refused{0},
-      idle_closed{0}, unknown_answers{0};
+  std::atomic<std::uint64_t> responders_dropped{0}, corrupt_closed{0}, connections_refused{0}, idle_closed{0},
+      unknown_answers{0};
 };
 
 /// Listens on one address and hands requests to a handler; one strand a connection, requests in the order received.

@@ -61,6 +61,7 @@ ServerSession::ServerSession(Ref<ServerShared> shared, Ref<Connection> connectio
 
 void ServerSession::begin() {
   peer_ = base::makeRef<SessionPeer>(Ref<ServerSession>(this), connection_, sink_);
+  lent_ = peer_;
   idle_timer_.armAfter(Ref<Object>(this), shared_->options.idle_close);
 }
 
@@ -102,7 +103,6 @@ void ServerSession::onFrame(Chain&& frame) noexcept {
 }
 
 void ServerSession::serve(RemotingCommand&& request) {
-  shared_->counters.requests.fetch_add(1, std::memory_order_relaxed);
   if (!shared_->handler) {
     sink_->touch();
     if (!request.isOneway()) connection_->send(notSupportedAnswer(request), ConnectionSink::kAnswerTag);
@@ -110,7 +110,10 @@ void ServerSession::serve(RemotingCommand&& request) {
   }
   sink_->begin();
   Responder responder(sink_, request.opaque, request.serializeType, request.isOneway());
-  shared_->handler->handle(Request{std::move(request), peer_}, std::move(responder));
+  Request lent{std::move(request), std::move(lent_)};
+  shared_->handler->handle(std::move(lent), std::move(responder));
+  // Most handlers look at the peer and leave it where it is.
+  lent_ = lent.peer ? std::move(lent.peer) : peer_;  // NOLINT(bugprone-use-after-move)
 }
 
 bool ServerSession::takesFrames() noexcept {
@@ -138,6 +141,7 @@ void ServerSession::onClosed(const Error& why) noexcept {
   deadline_timer_.cancel();
   if (shared_->handler) shared_->handler->onPeerClosed(*peer_);
   peer_.reset();
+  lent_.reset();
   sink_.reset();
   connection_.reset();
   shared_->onSessionClosed(*this);

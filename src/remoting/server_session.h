@@ -73,9 +73,10 @@ class ServerSession final : public ConnectionHandler {
   const std::string limited_host_;
   base::Strand strand_;
 
-  base::Ref<Connection> connection_;  // the three end with onClosed: they refer to us
+  base::Ref<Connection> connection_;  // all these end with onClosed: they refer to us
   base::Ref<ConnectionSink> sink_;
   base::Ref<ConnectionPeer> peer_;
+  base::Ref<Peer> lent_;  // a second share of peer_: goes with each request, and comes back unless the handler keeps it
   bool closing_ = false;
   bool until_half_ = false;  // no frame is taken until half of the requests under way are answered
   SessionTimer idle_timer_;

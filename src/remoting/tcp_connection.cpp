@@ -49,8 +49,9 @@ struct TcpConnection::FrameBatch final : base::Task, base::Pooled {
     }
   }
   Next run() noexcept override {
-    to.arrived(std::move(first));
-    for (Chain& frame : more) to.arrived(std::move(frame));
+    std::size_t handed_on = to.arrived(std::move(first));
+    for (Chain& frame : more) handed_on += to.arrived(std::move(frame));
+    to.handled(handed_on);
     delete this;
     return Next::kDone;
   }
@@ -543,26 +544,29 @@ void TcpConnection::finishClose() noexcept {
 
 // ---- inside the handler's strand
 
-void TcpConnection::arrived(Chain frame) noexcept {
+std::size_t TcpConnection::arrived(Chain&& frame) noexcept {
   if (serves_ && (!held_.empty() || mustHold())) {
     // N5: an answer is never refused, so whoever asks without taking the answers, or more than the handler takes, is
     // not served until half is out, and soon not read either.
     held_.push_back(std::move(frame));
     held_back_.store(true);
-    if (mustHold() || !held_back_.exchange(false)) return;
-    return postResumeHeld();
+    if (!mustHold() && held_back_.exchange(false)) postResumeHeld();
+    return 0;
   }
-  handOn(std::move(frame));
+  return handOn(std::move(frame));
 }
 
-void TcpConnection::handOn(Chain frame) noexcept {
+std::size_t TcpConnection::handOn(Chain&& frame) noexcept {
   const std::size_t bytes = frame.size();
+  if (!ended_ && !closed_here_.load(std::memory_order_relaxed)) handler_->onFrame(std::move(frame));
+  return bytes;
+}
+
+void TcpConnection::handled(std::size_t bytes) noexcept {
   const std::size_t left = unhandled_.fetch_sub(bytes) - bytes;
   if (read_paused_.load() && left <= kUnhandledMax / 2 && read_paused_.exchange(false)) {
     home_.post(Ref<Object>(this), [this] { resumeReading(); });
   }
-  if (ended_ || closed_here_.load(std::memory_order_relaxed)) return;
-  handler_->onFrame(std::move(frame));
 }
 
 void TcpConnection::postResumeHeld() noexcept {
@@ -570,17 +574,22 @@ void TcpConnection::postResumeHeld() noexcept {
 }
 
 Next TcpConnection::resumeHeld() noexcept {
+  std::size_t handed_on = 0;
+  const auto ends = [&](Next next) {
+    handled(handed_on);
+    return next;
+  };
   for (std::size_t n = 0; !held_.empty(); ++n) {
-    if (n == kFramesPerStep) return Next::kAgain;
+    if (n == kFramesPerStep) return ends(Next::kAgain);
     if (mustHold()) {
       held_back_.store(true);
-      if (mustHold() || !held_back_.exchange(false)) return Next::kDone;
+      if (mustHold() || !held_back_.exchange(false)) return ends(Next::kDone);
     }
     Chain frame = std::move(held_.front());
     held_.pop_front();
-    handOn(std::move(frame));
+    handed_on += handOn(std::move(frame));
   }
-  return Next::kDone;
+  return ends(Next::kDone);
 }
 
 }  // namespace mqclient::remoting

@@ -52,6 +52,7 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   void send(base::Chain frame, std::uint64_t tag) noexcept override;
   void close(Error why) noexcept override;
   void framesWanted() noexcept override;
+  base::IoReactor* home() const noexcept override { return &home_; }
   const std::string& peerAddress() const noexcept override { return peer_; }
   const std::string& localAddress() const noexcept override { return local_; }
 
@@ -133,8 +134,10 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   base::SteadyTime frameDue() const noexcept;
 
   // ---- inside the handler's strand
-  void arrived(base::Chain frame) noexcept;
-  void handOn(base::Chain frame) noexcept;
+  /// Bytes handed on: none if the frame has to wait.
+  std::size_t arrived(base::Chain&& frame) noexcept;
+  std::size_t handOn(base::Chain&& frame) noexcept;
+  void handled(std::size_t bytes) noexcept;
   bool mustHold() noexcept { return output_.overBound() || !handler_->takesFrames(); }
   base::Next resumeHeld() noexcept;
   void postResumeHeld() noexcept;

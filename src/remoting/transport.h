@@ -56,6 +56,8 @@ class Connection : public base::Object {
   virtual void close(Error why) noexcept = 0;
   /// The handler's takesFrames() is true again. Any thread; nothing happens if no frame waits.
   virtual void framesWanted() noexcept {}
+  /// The reactor that its socket lives on; null: it has none.
+  virtual base::IoReactor* home() const noexcept { return nullptr; }
   /// True when both ends are in this process: limits on strangers do not apply.
   virtual bool sameProcess() const noexcept { return false; }
   /// "ip:port" of the two ends.

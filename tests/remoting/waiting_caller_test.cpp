@@ -97,6 +97,40 @@ TEST_F(WaitingCallerTest, FetchesItsAnswerWhileTheReactorIsBusy) {
   until->count_down();
 }
 
+TEST_F(WaitingCallerTest, WhatNobodyWaitsForGoesAtOnceWhileNothingElseIsUnderWay) {
+  const auto until = holdReactor();
+  Count placed;
+  client_->invokeOneway(listener_.address(), onewayFrame(1), engine_->now() + 20s,
+                        Completion<void>::of([&](Result<void>&&) { placed.add(); }));
+  EXPECT_EQ(placed.get(), 1);
+  EXPECT_TRUE(readRequest().isOneway());
+  until->count_down();
+}
+
+TEST_F(WaitingCallerTest, WhatNobodyWaitsForGathersOnTheReactorWhileSomethingIsUnderWay) {
+  Count answered;
+  client_->invoke(listener_.address(), 1, requestFrame(1), engine_->now() + 20s,
+                  Completion<RemotingCommand>::of([&](Result<RemotingCommand>&&) { answered.add(); }));
+  const RemotingCommand first = readRequest();
+  const auto until = holdReactor();
+  Count placed;
+  bool on_reactor = false;
+  for (int i = 2; i < 12; ++i) {
+    client_->invokeOneway(listener_.address(), onewayFrame(i), engine_->now() + 20s,
+                          Completion<void>::of([&](Result<void>&&) {
+                            on_reactor = base::Activation::ofThisThread().role() == base::Role::kReactor;
+                            placed.add();
+                          }));
+  }
+  EXPECT_EQ(placed.get(), 0);
+  until->count_down();
+  EXPECT_TRUE(placed.reaches(10));
+  EXPECT_TRUE(on_reactor);
+  for (int i = 2; i < 12; ++i) EXPECT_EQ(readRequest().opaque, i) << "in the order of the calls";
+  answer(first);
+  EXPECT_TRUE(answered.reaches(1));
+}
+
 TEST_F(WaitingCallerTest, TheReactorReadsAgainAfterwards) {
   std::thread peer([&] { answerNext(); });
   EXPECT_TRUE(ask("lent").result);
