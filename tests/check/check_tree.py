@@ -28,7 +28,10 @@ BROKER_FLOORS = {"store": 0, "replication": 1, "nameserver": 2, "broker": 2, "cl
 # Facades: the floor that implements the header. Every other public header is vocabulary and serves every floor.
 FACADES = {"default_mq_producer.h": "producer", "transaction_mq_producer.h": "producer",
            "default_mq_push_consumer.h": "consumer", "default_lite_pull_consumer.h": "consumer",
-           "default_mq_admin_ext.h": "admin", "mock_cluster.h": "mock_broker", "mqclient.h": "tests"}
+           "default_mq_admin_ext.h": "admin", "mock_cluster.h": "mock_broker", "mqclient.h": "tests",
+           "testing/at_once.h": "mock_broker", "testing/message_ext_builder.h": "mock_broker"}
+# Headers for tests lie over GoogleTest and the system: what they cost, only tests pay.
+FOR_TESTS = "include/mqclient/testing/"
 
 SEAMS = re.compile(r"std::(jthread|thread\b|mutex|recursive_mutex|shared_mutex|condition_variable|random_device|mt19937|"
                    r"ofstream|ifstream|fstream|this_thread)|(steady|system|high_resolution)_clock::now|\b(getenv|fopen|rand)\(")
@@ -76,10 +79,15 @@ def check_include(path, bracket, include):
     if floor is None:
         return None
     if include.startswith("mqclient/"):
+        for_tests = path.startswith(FOR_TESTS) or floor in {"tests", "samples", "benchmarks"}
+        if include.startswith("mqclient/testing/") and not for_tests and FACADES.get(include[len("mqclient/"):]) != floor:
+            return f"{include} is for tests, not for {floor}"
         facade = FACADES.get(include[len("mqclient/"):])
         if facade and floor not in {facade, "include", "samples", "tests", "tools", "benchmarks"}:
             return f"{include} is a facade of {facade}; {floor} may include vocabulary headers only"
         return None
+    if path.startswith(FOR_TESTS):
+        return None if bracket == "<" else f"a header for tests may include mqclient/ and the system, not {include}"
     if floor == "include":
         if bracket == '"' or not STD.match(include):
             return f"a public header may include the standard library and mqclient/, not {include}"
@@ -181,6 +189,9 @@ def self_test():
         "include/mqclient/heavy.h": ("#include <asio.hpp>", "standard library"),
         "include/mqclient/inside.h": ('#include "base/strand.h"', "standard library"),
         "include/mqclient/costly.h": ("#include <iostream>", "costs"),
+        "include/mqclient/needs_testing.h": ('#include "mqclient/testing/matchers.h"', "for tests"),
+        "include/mqclient/testing/inside.h": ('#include "base/strand.h"', "a header for tests"),
+        "src/consumer/testing.cpp": ('#include "mqclient/testing/message_ext_builder.h"', "for tests"),
         "samples/x/inside.cpp": ('#include "base/strand.h"', "only include/"),
         "src/route/bare.cpp": ('#include "route.h"', "no folder"),
         "src/consumer/seam.cpp": ("std::mutex m;", "from base/"),
@@ -195,6 +206,8 @@ def self_test():
     }
     fine = {"src/base/seam.cpp": "std::mutex m;\n", "src/consumer/down.cpp": '#include "base/strand.h"\n#include <vector>\n',
             "mock_broker/broker/store.cpp": '#include "mock_broker/store/commit_log.h"\n#include "remoting/server.h"\n',
+            "include/mqclient/testing/mocks.h": '#include <gmock/gmock.h>\n#include <mutex>\n#include "mqclient/mock_cluster.h"\n',
+            "mock_broker/cluster/message_ext_builder.cpp": '#include "mqclient/testing/message_ext_builder.h"\n',
             "tests/base/any_test.cpp": '#include "consumer/process_queue.h"\nauto source = slice;\n'}
     failures = 0
     with tempfile.TemporaryDirectory() as root:
