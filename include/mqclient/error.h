@@ -43,6 +43,7 @@ enum class ErrorCode {
 
 /// The enumerator's name without the k, for logs ("Timeout").
 MQCLIENT_EXPORT const char* toString(ErrorCode) noexcept;
+MQCLIENT_EXPORT std::ostream& operator<<(std::ostream&, ErrorCode);
 
 /// Whether the broker may have acted on a failed request. After kUnknown a message may be stored: repeating may
 /// duplicate it.

@@ -62,6 +62,10 @@ Error Error::withMsgId(std::string msg_id) && {
   return std::move(*this);
 }
 
+std::ostream& operator<<(std::ostream& out, ErrorCode code) {
+  return out << toString(code);
+}
+
 std::ostream& operator<<(std::ostream& out, const Error& e) {
   out << toString(e.code());
   if (e.responseCode() != 0) out << " (response code " << e.responseCode() << ')';
