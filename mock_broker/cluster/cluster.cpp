@@ -65,13 +65,7 @@ MessageExt toMessageExt(const broker::StoredMessage& m, const std::string& broke
   fields.bodyCRC = protocol::crc32Masked(fields.body);
   fields.topic = m.topic;
   fields.properties = m.properties;
-  base::BlockWriter block(protocol::recordSize(fields));
-  protocol::encodeRecord(block.data(), fields);
-  const std::size_t size = block.capacity();
-  auto frame = std::make_shared<const mqclient::detail::MessageFrame>(base::Chain(std::move(block).freeze(size)),
-                                                                      MessageQueue(m.topic, broker_name, m.queueId));
-  const std::span<const std::byte> record = frame->bytes()[0].bytes();
-  return mqclient::detail::MessageAccess::decodeOne(std::move(frame), record).value();
+  return mqclient::detail::MessageAccess::ofFields(fields, MessageQueue(m.topic, broker_name, m.queueId));
 }
 
 }  // namespace

@@ -62,6 +62,8 @@ struct MessageAccess {
   /// A view of the record at `record`, whose fields were read already. Its body is as stored.
   static MessageExt view(std::shared_ptr<const MessageFrame> frame, const std::byte* record,
                          const protocol::RecordFields& fields);
+  /// A message with a record and frame of its own, made of `fields`: whatever encodeRecord can write.
+  static MessageExt ofFields(const protocol::RecordFields& fields, MessageQueue queue);
   /// One record inside `frame`, its body inflated if that is possible. kCorrupt.
   static Result<MessageExt> decodeOne(std::shared_ptr<const MessageFrame> frame, std::span<const std::byte> record);
 

@@ -79,6 +79,15 @@ Result<MessageExt> MessageAccess::decodeOne(std::shared_ptr<const MessageFrame> 
   return m;
 }
 
+MessageExt MessageAccess::ofFields(const protocol::RecordFields& fields, MessageQueue queue) {
+  base::BlockWriter block(protocol::recordSize(fields));
+  protocol::encodeRecord(block.data(), fields);
+  const std::size_t size = block.capacity();
+  auto frame = std::make_shared<const MessageFrame>(base::Chain(std::move(block).freeze(size)), std::move(queue));
+  const std::span<const std::byte> record = frame->bytes()[0].bytes();
+  return decodeOne(std::move(frame), record).value();
+}
+
 MessageExt MessageAccess::view(std::shared_ptr<const MessageFrame> frame, const std::byte* record,
                                const protocol::RecordFields& fields) {
   MessageExt m;
