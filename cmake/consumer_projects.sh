@@ -30,7 +30,8 @@ installed() { # static|shared
   configure "$top/tests/consumer_project_find_package" "$work/find-$kind" -DCMAKE_PREFIX_PATH="$work/prefix-$kind"
   quietly "building the project" cmake --build "$work/find-$kind"
   local name
-  for name in finds_mqclient client_only broker_only; do
+  for name in finds_mqclient client_only broker_only tests_with_mqclient; do
+    [ "$name" != tests_with_mqclient ] || [ -e "$work/find-$kind/$name" ] || { say "no GoogleTest: without mqclient::testing"; continue; }
     [ "$kind$name" != sharedclient_only ] || continue # the shared library has both halves
     program "$work/find-$kind/$name"
   done

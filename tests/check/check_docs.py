@@ -5,7 +5,8 @@
   check_docs.py --self-test
 
 Links of tracked Markdown files lead somewhere; every row of docs/behaviours.md and docs/promises.md has its number once
-and names files that exist, or says `not yet`; the README's program is the one that CI builds.
+and names files that exist, or says `not yet`; the README's program is the one that CI builds; the C++ of docs/testing.md stands,
+word for word, in a test.
 """
 import os
 import re
@@ -20,6 +21,8 @@ ROW = re.compile(r"^\| ((?:[DRQL]|\d-|C-)\d+) \|")
 PATH = re.compile(r"`((?:tests|samples|benchmarks|src|docs|cmake|mock_broker|tools|include)/[^`\s:]*)(?::(\w+))?`")
 OTHER_ROW = re.compile(r"^(?:as )?(?:[DRQL]|\d-|C-)\d+")
 README_PROGRAM = "tests/consumer_project_find_package/main.cpp"
+# Documents whose C++ blocks are pieces of a test.
+SNIPPETS = {"docs/testing.md": "tests/testing/documented_test.cpp"}
 
 
 def check_links(root, path, text):
@@ -61,6 +64,13 @@ def check_program(root, readme):
     return [] if block and block.group(1).strip() == program else [f"README.md: its program is not {README_PROGRAM}"]
 
 
+def check_snippets(root, path, text):
+    with open(os.path.join(root, SNIPPETS[path]), encoding="utf-8") as source:
+        test = source.read()
+    return [f"{path}: not in {SNIPPETS[path]}: {block.strip().splitlines()[0]} ..."
+            for block in re.findall(r"```cpp\n(.*?)```", text, re.S) if block.strip() not in test]
+
+
 def check(root, paths):
     findings = []
     for path in paths:
@@ -73,6 +83,8 @@ def check(root, paths):
             findings += check_rows(root, path, text)
         if path == "README.md":
             findings += check_program(root, text)
+        if path in SNIPPETS:
+            findings += check_snippets(root, path, text)
     return findings
 
 
@@ -87,8 +99,10 @@ def self_test():
         write("docs/promises.md", "| R1 | a | b | not yet |\n| R1 | a | b | `tests/x_test.cpp` |\n| R2 | a | b | surely |\n"
               "| R3 | a | b | `tests/there_test.cpp:Gone` |\n| R4 | a | b | `tests/there_test.cpp:Here` |\n")
         write("tests/there_test.cpp", "TEST(Suite, Here) {}\n")
-        found = check(root, ["README.md", "docs/promises.md"])
-    wanted = ["docs/gone.md", "its program", "stands twice", "tests/x_test.cpp", "names no proof", "names Gone"]
+        write("tests/testing/documented_test.cpp", "TEST(Suite, Said) {\n  EXPECT_TRUE(true);\n}\n")
+        write("docs/testing.md", "```cpp\nTEST(Suite, Said) {\n  EXPECT_TRUE(true);\n}\n```\n```cpp\nTEST(Suite, Made) {}\n```\n")
+        found = check(root, ["README.md", "docs/promises.md", "docs/testing.md"])
+    wanted = ["TEST(Suite, Made)", "docs/gone.md", "its program", "stands twice", "tests/x_test.cpp", "names no proof", "names Gone"]
     right = len(found) == len(wanted) and all(any(w in f for f in found) for w in wanted)
     print("self-test: right" if right else f"self-test: WRONG: {found}")
     return 0 if right else 1
