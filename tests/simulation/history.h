@@ -2,16 +2,18 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "mqclient/default_mq_producer.h"
 #include "mqclient/message.h"
+#include "mqclient/testing/history.h"
 
 namespace mqclient::simulation {
 
-/// What happened in one run, and whether it may have. Written by producers and listeners, judged when all has ended.
+/// What happened in one run, and whether it may have. Written by producers and listeners, judged when all has ended, by
+/// the checkers that users have (mqclient/testing/history_checks.h). A message is known by its body.
 /// Threads  one at a time: whoever holds the simulation's baton.
 ///
 /// Promises A message that send() acknowledged lies where it said and is finished by some listener. Nothing stored is
@@ -19,6 +21,8 @@ namespace mqclient::simulation {
 ///          order of their offsets; afterwards they may come again. Every callback runs once.
 class History {
  public:
+  History(std::string topic, std::string group);
+
   // ---- sends: one entry per call; a batch's messages are consecutive
   std::size_t sendBegins(std::vector<std::string> bodies);
   void sendEnds(std::size_t send, const Result<SendResult>& result);
@@ -48,32 +52,18 @@ class History {
   std::vector<std::string> violations();
 
  private:
-  struct Send {
-    std::vector<std::string> bodies;
-    int outcomes = 0;
-  };
-  struct Callback {
-    std::string what;
-    int runs = 0;
-  };
-  struct Place {
-    std::string stored;  // the body, once the brokers were asked
-    bool is_stored = false;
-    std::string delivered;
-    bool is_delivered = false;
-    bool is_finished = false;
-    std::string acknowledged;
-    bool is_acknowledged = false;
-  };
   struct Queue {
-    std::map<std::int64_t, Place> places;
-    std::int64_t newest_delivered = -1;
+    std::set<std::int64_t> delivered;
+    std::set<std::int64_t> finished;
+    std::set<std::int64_t> stored;
   };
-  static std::string nameOf(const MessageQueue& queue, std::int64_t offset);
 
-  std::vector<Send> sends_;
-  std::vector<Callback> callbacks_;
-  std::map<MessageQueue, Queue> queues_;
+  const std::string topic_;
+  const std::string group_;
+  mqclient::History events_;
+  std::vector<std::vector<std::string>> sends_;  // their bodies
+  std::vector<std::string> callbacks_;           // what and which
+  std::map<MessageQueue, Queue> queues_;         // what is asked for while the run goes on
   std::size_t acknowledged_ = 0;
   std::size_t deliveries_ = 0;
   std::size_t repeated_ = 0;

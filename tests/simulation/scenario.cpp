@@ -108,7 +108,7 @@ class Run {
   std::shared_ptr<cluster::Cluster> cluster_;
   std::optional<Machines> machines_;
   std::optional<DefaultMQProducer> relay_;  // what listeners send on with
-  History history_;
+  History history_{kTopic, kGroup};
   Phase phase_ = Phase::kTrouble;
   base::SteadyTime began_{};
   base::SteadyTime ended_{};
