@@ -192,6 +192,11 @@ void TcpConnection::close(Error why) noexcept {
   home_.post(close_task_);
 }
 
+void TcpConnection::abort(Error why) noexcept {
+  aborted_.store(true, std::memory_order_release);
+  close(std::move(why));
+}
+
 // ---- output, its owner
 
 void TcpConnection::continueAtHome() noexcept {
@@ -396,10 +401,12 @@ void TcpConnection::giveReadingBack() noexcept {
 
 void TcpConnection::receiveUntil(base::WaitSlot& slot, base::WaitSeat& seat, base::SteadyTime deadline) noexcept {
   if (!borrowReading(seat)) return;
-  std::string why;  // the home reactor finds the end too, and says it
+  std::string why;
   while (!slot.settled() && !closing_.load(std::memory_order_relaxed)) {
     if (seat.waitAt(socket_.get(), deadline) != base::WaitSeat::Woke::kSocket) break;
-    if (receive(seat.buffer(), why) == Got::kEnd) break;
+    if (receive(seat.buffer(), why) != Got::kEnd) continue;
+    lost(Error(ErrorCode::kConnectionLost, std::move(why)));  // a reset is told once: the home reactor would see an end
+    break;
   }
   giveReadingBack();
 }
@@ -526,7 +533,10 @@ void TcpConnection::finishClose() noexcept {
   const Ref<Object> keep = std::move(self_);
   takePushed(kOwned);
   // What was sent before a close of our own leaves if the kernel takes it.
-  if (closed_here_.load(std::memory_order_relaxed) && !write_failed_) {
+  if (aborted_.load(std::memory_order_acquire)) {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  } else if (closed_here_.load(std::memory_order_relaxed) && !write_failed_) {
     for (std::size_t total = 0; first_ && total < kBytesPerTurn && writeSome(total) == Wrote::kSome;) {
     }
   }

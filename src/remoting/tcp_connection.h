@@ -51,6 +51,7 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   bool hasRoom(std::size_t bytes) const noexcept override;
   void send(base::Chain frame, std::uint64_t tag) noexcept override;
   void close(Error why) noexcept override;
+  void abort(Error why) noexcept override;
   void framesWanted() noexcept override;
   base::IoReactor* home() const noexcept override { return &home_; }
   const std::string& peerAddress() const noexcept override { return peer_; }
@@ -154,6 +155,7 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   OutputBytes output_;
   std::atomic<bool> closing_{false};       // close_why_ is set, or being set by who set this
   std::atomic<bool> closed_here_{false};   // close() was called on this end: nothing is handed on any more
+  std::atomic<bool> aborted_{false};       // by abort(): the peer hears a reset
   std::atomic<std::size_t> unhandled_{0};  // bytes cut and not yet handed on
   std::atomic<bool> read_paused_{false};   // somebody must resume reading once unhandled_ has shrunk
   std::atomic<bool> held_back_{false};     // frames are held: whoever makes room resumes

@@ -54,6 +54,8 @@ class Connection : public base::Object {
   virtual void send(base::Chain frame, std::uint64_t tag) noexcept = 0;
   /// Any thread, idempotent. onClosed(why) follows on this end; the peer hears "connection closed by peer".
   virtual void close(Error why) noexcept = 0;
+  /// close() without a farewell: nothing that still waits here leaves, and over TCP the peer hears a reset.
+  virtual void abort(Error why) noexcept { close(std::move(why)); }
   /// The handler's takesFrames() is true again. Any thread; nothing happens if no frame waits.
   virtual void framesWanted() noexcept {}
   /// The reactor that its socket lives on; null: it has none.
