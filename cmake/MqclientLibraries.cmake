@@ -10,7 +10,7 @@
 # must have one runtime, so the two halves cannot live in libraries that each carry their own lower floors.
 
 set(MQCLIENT_SDK_FLOORS base protocol filter remoting route client trace rebalance producer consumer admin)
-set(MQCLIENT_BROKER_FLOORS sim store replication nameserver broker_core cluster)
+set(MQCLIENT_BROKER_FLOORS sim store faults replication nameserver broker_core cluster)
 set(MQCLIENT_CODECS Libdeflate::Libdeflate LZ4::LZ4 Zstd::Zstd)  # what floor protocol stands on
 
 get_property(_floors_built GLOBAL PROPERTY MQCLIENT_FLOORS_BUILT)

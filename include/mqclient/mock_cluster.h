@@ -11,6 +11,7 @@
 #include "mqclient/export.h"
 #include "mqclient/function.h"
 #include "mqclient/message.h"
+#include "mqclient/mock_faults.h"
 #include "mqclient/topic_config.h"
 
 namespace mqclient {
@@ -33,6 +34,8 @@ struct MockClusterOptions {
   MockTransport transport{MockTransport::kMemory};
   MockTime time{MockTime::kReal};
   std::uint64_t seed{1};  ///< kVirtual: decides every choice; the same seed gives the same run
+  /// Frames are kept for requests() and trace() from the first one on, not only once somebody asks for them.
+  bool recordFromStart{false};
 };
 
 /// The hand that moves a virtual cluster's time. On a kReal cluster every member answers kUnsupported.
@@ -103,6 +106,24 @@ class MQCLIENT_EXPORT MockCluster {
 
   /// Looks at `condition` until it is true, at most for `wait` (virtual time jumps from timer to timer meanwhile).
   bool waitUntil(UniqueFunction<bool()> condition, Millis wait = Millis{5000});
+
+  // ---- faults, and what passed (docs/testing-design.md)
+  // Until the first of these calls (or with recordFromStart) frames cost nothing and are not kept. From then on they
+  // are, for good: the last 4,096 events and 64 MiB. Requests that came before have replies of unknown code.
+
+  /// Each frame that fits meets the action, as long as the handle lives. Of several faults the one injected first acts,
+  /// but each counts every frame that fits.
+  /// Errors   kInvalidArgument: what can never match or act, with what there is; kUnsupported: not with this transport.
+  [[nodiscard]] Result<Fault> inject(Match match, FaultAction action);
+  /// Each frame that fits waits until the handle releases it. Errors as of inject().
+  [[nodiscard]] Result<Held> hold(Match match);
+  /// Faults and holds that no frame has met, but for those marked optional: for the end of a test.
+  std::vector<std::string> faultsNeverFired() const;
+  /// The frames that fit, oldest first: requests, replies, and those that a fault swallowed. nth, probability, from and
+  /// until are not asked.
+  std::vector<Captured> requests(const Match& match = {}) const;
+  /// Frames, connections and faults in the order they came, one JSON object a line.
+  std::string trace() const;
 
   /// Stops every node and forgets a mock:// name: the next use of it makes a new cluster. Clients still connected see
   /// their connections end.

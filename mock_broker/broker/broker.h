@@ -130,6 +130,8 @@ class Inspection {
   virtual std::vector<std::string> members(std::string_view group) const = 0;
   virtual std::vector<ClientInfo> consumers(std::string_view group) const = 0;
   virtual std::vector<ClientInfo> producers(std::string_view group) const = 0;
+  /// Every consumer and producer, once for each of its groups.
+  virtual std::vector<ClientInfo> clients() const = 0;
   virtual std::vector<TopicConfig> topicConfigs() const = 0;  ///< by name
   virtual std::optional<TopicConfig> topicConfig(std::string_view topic) const = 0;
   virtual std::vector<std::string> subscriptionGroups() const = 0;  ///< names, ascending

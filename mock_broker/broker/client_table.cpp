@@ -129,4 +129,15 @@ void ClientTable::clear() {
   peers_.clear();
 }
 
+std::vector<const ClientChannel*> ClientTable::channels() const {
+  std::vector<const ClientChannel*> all;
+  for (const auto& [name, group] : consumers_) {
+    for (const auto& [peer, channel] : group.channels) all.push_back(&channel);
+  }
+  for (const auto& [name, producers] : producers_) {
+    for (const auto& [peer, channel] : producers) all.push_back(&channel);
+  }
+  return all;
+}
+
 }  // namespace mqclient::broker

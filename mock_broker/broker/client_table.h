@@ -69,6 +69,8 @@ class ClientTable {
   const ConsumerGroup* findConsumers(std::string_view group) const;
   const std::map<std::uint64_t, ClientChannel>* findProducers(std::string_view group) const;
   ConsumerGroup* findConsumers(std::string_view group);
+  /// Every client, once for each of its groups.
+  std::vector<const ClientChannel*> channels() const;
   bool empty() const noexcept { return peers_.empty(); }
   void clear();
 

@@ -82,6 +82,11 @@ class InspectionView final : public Inspection {
     }
     return clients;
   }
+  std::vector<ClientInfo> clients() const override {
+    std::vector<ClientInfo> clients;
+    for (const ClientChannel* channel : core_.clients_.channels()) clients.push_back(copyOf(*channel));
+    return clients;
+  }
   std::vector<TopicConfig> topicConfigs() const override {
     std::vector<TopicConfig> configs;
     for (const auto& topic : core_.topics_.all()) configs.push_back(topic->config);

@@ -5,6 +5,7 @@
 
 #include "base/completion.h"
 #include "base/strand.h"
+#include "mock_broker/faults/fault_transport.h"
 #include "protocol/hash.h"
 #include "protocol/message_access.h"
 #include "protocol/message_record.h"
@@ -94,7 +95,9 @@ Cluster::Cluster(Setup setup)
       log_(setup.log ? std::move(setup.log) : base::Log::silent()),
       network_(options_.transport == MockTransport::kMemory ? remoting::InProcessNetwork::make() : nullptr),
       transport_(network_ ? base::Ref<remoting::Transport>(network_) : remoting::makeTcpTransport()),
+      faults_(base::makeRef<faults::FaultPlan>(engine_, network_ ? faults::Carrier::kLink : faults::Carrier::kSockets)),
       adjust_(setup.adjust) {
+  if (options_.recordFromStart) faults_->watch();
   if (setup.link_policy && network_) network_->setPolicy(std::move(setup.link_policy));
 }
 
@@ -116,7 +119,8 @@ Result<void> Cluster::startNodes() {
   for (int i = 0; i < options_.nameservers; ++i) {
     nameserver::NameserverOptions ns;
     ns.address = addressOf(kNameserverPort + i);
-    auto started = nameserver::Nameserver::start(engine_, transport_, log_, std::move(ns));
+    auto started = nameserver::Nameserver::start(
+        engine_, transportOf(NodeRole::kNameserver, "nameserver-" + std::to_string(i)), log_, std::move(ns));
     if (!started) return started.error();
     nameserver_addresses_.push_back((*started)->address());
     nameservers_.push_back(std::move(*started));
@@ -140,10 +144,27 @@ Result<void> Cluster::startNodes() {
   return {};
 }
 
+base::Ref<remoting::Transport> Cluster::transportOf(NodeRole role, std::string name) const {
+  return faults::makeFaultTransport(transport_, faults_, {role, std::move(name)});
+}
+
+const base::Ref<faults::FaultPlan>& Cluster::faults() const {
+  if (!faults_->watch()) return faults_;
+  // Their heartbeats came before: what the brokers know is taken over.
+  for (const std::string& name : brokerNames()) {
+    inspect(name, [plan = faults_](const broker::Inspection& seen) {
+      for (broker::ClientInfo& client : seen.clients()) {
+        plan->learnClient(std::move(client.address), std::move(client.clientId));
+      }
+    });
+  }
+  return faults_;
+}
+
 broker::BrokerOptions Cluster::brokerOptions(const Node& node) const {
   broker::BrokerOptions o;
   o.engine = engine_;
-  o.transport = transport_;
+  o.transport = transportOf(NodeRole::kBroker, node.name);
   o.log = log_;
   o.address = node.address;
   o.brokerName = node.name;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "mock_broker/broker/broker.h"
+#include "mock_broker/faults/fault_plan.h"
 #include "mock_broker/nameserver/nameserver.h"
 #include "mqclient/mock_cluster.h"
 #include "remoting/in_process.h"
@@ -42,6 +43,8 @@ class Cluster {
   /// Null with MockTransport::kTcp.
   const base::Ref<remoting::InProcessNetwork>& network() const noexcept { return network_; }
   const base::Ref<remoting::Transport>& transport() const noexcept { return transport_; }
+  /// What goes wrong on the nodes' connections, watching from this call on.
+  const base::Ref<faults::FaultPlan>& faults() const;
   const std::vector<std::string>& nameserverAddresses() const noexcept { return nameserver_addresses_; }
 
   std::vector<std::string> brokerNames() const;
@@ -69,6 +72,8 @@ class Cluster {
   explicit Cluster(Setup setup);
   Result<void> startNodes();
   broker::BrokerOptions brokerOptions(const Node& node) const;
+  /// What a node listens through.
+  base::Ref<remoting::Transport> transportOf(NodeRole role, std::string name) const;
   base::Ref<broker::Broker> runningBroker(std::string_view name) const;
   std::vector<Node> nodes() const;
 
@@ -77,6 +82,7 @@ class Cluster {
   const base::Ref<base::Log> log_;
   const base::Ref<remoting::InProcessNetwork> network_;
   const base::Ref<remoting::Transport> transport_;
+  const base::Ref<faults::FaultPlan> faults_;
   void (*const adjust_)(broker::BrokerOptions&);
   std::vector<std::string> nameserver_addresses_;  // set by start
   std::vector<base::Ref<nameserver::Nameserver>> nameservers_;

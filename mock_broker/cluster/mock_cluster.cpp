@@ -3,17 +3,15 @@
 #include <utility>
 
 #include "base/runtime.h"
-#include "base/wait.h"
 #include "mock_broker/cluster/cluster.h"
+#include "mock_broker/cluster/mock_faults.h"
+#include "mock_broker/cluster/wait_until.h"
 #include "sim/sim_engine.h"
 
 namespace mqclient {
 inline namespace v1 {
 
 namespace {
-
-/// How often a condition on real time is looked at.
-constexpr base::Millis kLookEvery{1};
 
 Error noVirtualTime() {
   return Error(ErrorCode::kUnsupported,
@@ -170,15 +168,31 @@ std::vector<std::string> MockCluster::members(std::string_view group) const {
 }
 
 bool MockCluster::waitUntil(UniqueFunction<bool()> condition, Millis wait) {
-  base::Engine& engine = *impl_->cluster->engine();
-  if (engine.isVirtualTime()) return static_cast<sim::SimEngine&>(engine).pumpUntil(std::move(condition), wait);
-  const base::SteadyTime deadline = engine.now() + wait;
-  const base::Ref<base::WaitSlot> never = base::makeRef<base::WaitSlot>();
-  while (!condition()) {
-    if (engine.now() >= deadline) return false;
-    engine.waitFor(*never, engine.now() + kLookEvery);
-  }
-  return true;
+  return cluster::waitUntil(*impl_->cluster->engine(), std::move(condition), wait);
+}
+
+Result<Fault> MockCluster::inject(Match match, FaultAction action) {
+  auto rule = impl_->cluster->faults()->inject(std::move(match), std::move(action));
+  if (!rule) return rule.error();
+  return Fault(std::make_unique<Fault::Impl>(impl_->cluster->faults(), *std::move(rule)));
+}
+
+Result<Held> MockCluster::hold(Match match) {
+  auto rule = impl_->cluster->faults()->hold(std::move(match));
+  if (!rule) return rule.error();
+  return Held(std::make_unique<Held::Impl>(impl_->cluster->faults(), *std::move(rule)));
+}
+
+std::vector<std::string> MockCluster::faultsNeverFired() const {
+  return impl_->cluster->faults()->neverFired();
+}
+
+std::vector<Captured> MockCluster::requests(const Match& match) const {
+  return impl_->cluster->faults()->recording().frames(match);
+}
+
+std::string MockCluster::trace() const {
+  return impl_->cluster->faults()->recording().trace();
 }
 
 void MockCluster::reset() {
