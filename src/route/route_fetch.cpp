@@ -55,6 +55,8 @@ class RouteFetch final : public base::Receiver<RemotingCommand> {
     if (!answer) {
       closed_ = closed_ || answer.error().code() == ErrorCode::kClosed;
       if (closed_) return finish(std::move(answer).error());
+      // A connection that ended under the question says nothing about the nameserver: once more over a new one.
+      if (answer.error().code() == ErrorCode::kConnectionLost && !std::exchange(asked_twice_, true)) return ask();
       complain(address, "did not answer: " + answer.error().message());
       return next();
     }
@@ -85,6 +87,7 @@ class RouteFetch final : public base::Receiver<RemotingCommand> {
 
   void next() {
     ++at_;
+    asked_twice_ = false;
     ask();
   }
   /// This one is no nameserver to count on.
@@ -118,6 +121,7 @@ class RouteFetch final : public base::Receiver<RemotingCommand> {
   const base::SteadyTime deadline_;
   base::Completion<RouteAnswer> done_;
   std::size_t at_ = 0;
+  bool asked_twice_ = false;  // the one at at_
   bool answered_ = false;
   bool closed_ = false;
   std::string tried_;

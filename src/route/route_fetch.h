@@ -18,8 +18,8 @@ struct RouteAnswer {
 };
 
 /// Asks the nameservers one after the other (GET_ROUTEINFO_BY_TOPIC) until one has a usable route; each gets an equal
-/// share of what is left of the time, so that a silent one cannot eat it. A nameserver that does not know the topic is
-/// not the last word: views may differ for a while.
+/// share of what is left of the time, so that a silent one cannot eat it. One whose connection ends before its answer
+/// is asked once more. A nameserver that does not know the topic is not the last word: views may differ for a while.
 ///
 /// Errors   kNoRoute (17): those that answered do not know the topic. kNoNameServer: none answered, or none in a way
 ///          that can be understood; the message lists each address with its reason.
