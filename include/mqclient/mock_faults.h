@@ -113,7 +113,7 @@ class FaultAction {
   static FaultAction applyThenDropReply() { return FaultVerb::kApplyThenDropReply; }
   /// The request comes to the node twice.
   static FaultAction duplicate() { return FaultVerb::kDuplicate; }
-  /// The request comes after the next frame of its connection and direction, or after a second if there is none.
+  /// The request comes after the next frame of its connection and direction, or after 500 ms if there is none.
   static FaultAction reorder() { return FaultVerb::kReorder; }
   /// The connection ends before the node sees the request.
   static FaultAction disconnectBefore() { return FaultVerb::kDisconnectBefore; }

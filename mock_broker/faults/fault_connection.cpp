@@ -16,7 +16,8 @@ namespace {
 
 /// Requests remembered until their reply passes. Those that a node discards stay: beyond this none is added.
 constexpr std::size_t kOwedMax = 16'384;
-constexpr base::Millis kReorderWait{1'000};
+/// Less than a third of a send's timeout, so that a try outlives it.
+constexpr base::Millis kReorderWait{500};
 constexpr base::Millis kBetweenSlices{1};
 /// Of frames whose fate nobody asks about.
 constexpr std::uint64_t kNoTag = 0;

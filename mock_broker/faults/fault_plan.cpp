@@ -146,6 +146,7 @@ bool FaultPlan::refuses(const Node& node, const std::string& from) {
   connect.role = node.role;
   connect.node = node.name;
   connect.from = from;
+  connect.at = sinceStart();
   const std::shared_ptr<Rule> rule = firstDue(connect, ActsOn::kAccept);
   if (!rule) return false;
   rule->noteFired();

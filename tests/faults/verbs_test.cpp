@@ -79,10 +79,10 @@ TEST_F(Verb, ReorderLetsTheNextOneFirst) {
   EXPECT_EQ(stored(), (Bodies{"b", "a"}));
 }
 
-TEST_F(Verb, ReorderWaitsASecondForAnother) {
+TEST_F(Verb, ReorderWaitsHalfASecondForAnother) {
   Fault fault = inject({.code = kSend, .nth = 1}, FaultAction::reorder());
   Future<SendResult> a = sendAsync("a");
-  advance(999ms);
+  advance(499ms);
   EXPECT_EQ(stored(), Bodies{});
   advance(1ms);
   EXPECT_EQ(stored(), Bodies{"a"});
