@@ -108,8 +108,9 @@ class MQCLIENT_EXPORT MockCluster {
   bool waitUntil(UniqueFunction<bool()> condition, Millis wait = Millis{5000});
 
   // ---- faults, and what passed (docs/testing-design.md)
-  // Until the first of these calls (or with recordFromStart) frames cost nothing and are not kept. From then on they
-  // are, for good: the last 4,096 events and 64 MiB. Requests that came before have replies of unknown code.
+  // Frames cost nothing and are not kept until the first inject(), hold(), requests() or trace() (or from the start,
+  // with recordFromStart). From then on they are, for good: the last 4,096 events and 64 MiB. Requests that came before
+  // have replies of unknown code.
 
   /// Each frame that fits meets the action, as long as the handle lives. Of several faults the one injected first acts,
   /// but each counts every frame that fits.

@@ -59,7 +59,8 @@ struct Match {
   double probability{1};                      ///< of acting on a frame whose turn it is
   std::chrono::milliseconds from{0};          ///< only from so long after inject() on ...
   std::chrono::milliseconds until{std::chrono::milliseconds::max()};  ///< ... and before this
-  /// Any other condition. Runs where the frame passes: it looks at the frame, and neither waits nor calls the cluster.
+  /// Any other condition. Runs where the frame passes: it looks at the frame and neither waits, nor throws, nor calls
+  /// the cluster.
   std::function<bool(const Captured&)> where{};
 };
 

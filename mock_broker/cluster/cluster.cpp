@@ -148,7 +148,7 @@ base::Ref<remoting::Transport> Cluster::transportOf(NodeRole role, std::string n
   return faults::makeFaultTransport(transport_, faults_, {role, std::move(name)});
 }
 
-const base::Ref<faults::FaultPlan>& Cluster::faults() const {
+const base::Ref<faults::FaultPlan>& Cluster::watchedFaults() const {
   if (!faults_->watch()) return faults_;
   // Their heartbeats came before: what the brokers know is taken over.
   for (const std::string& name : brokerNames()) {

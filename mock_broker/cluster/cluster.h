@@ -43,8 +43,10 @@ class Cluster {
   /// Null with MockTransport::kTcp.
   const base::Ref<remoting::InProcessNetwork>& network() const noexcept { return network_; }
   const base::Ref<remoting::Transport>& transport() const noexcept { return transport_; }
-  /// What goes wrong on the nodes' connections, watching from this call on.
-  const base::Ref<faults::FaultPlan>& faults() const;
+  /// What goes wrong on the nodes' connections.
+  const base::Ref<faults::FaultPlan>& faults() const noexcept { return faults_; }
+  /// The same, watching from this call on.
+  const base::Ref<faults::FaultPlan>& watchedFaults() const;
   const std::vector<std::string>& nameserverAddresses() const noexcept { return nameserver_addresses_; }
 
   std::vector<std::string> brokerNames() const;

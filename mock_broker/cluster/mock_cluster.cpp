@@ -172,13 +172,13 @@ bool MockCluster::waitUntil(UniqueFunction<bool()> condition, Millis wait) {
 }
 
 Result<Fault> MockCluster::inject(Match match, FaultAction action) {
-  auto rule = impl_->cluster->faults()->inject(std::move(match), std::move(action));
+  auto rule = impl_->cluster->watchedFaults()->inject(std::move(match), std::move(action));
   if (!rule) return rule.error();
   return Fault(std::make_unique<Fault::Impl>(impl_->cluster->faults(), *std::move(rule)));
 }
 
 Result<Held> MockCluster::hold(Match match) {
-  auto rule = impl_->cluster->faults()->hold(std::move(match));
+  auto rule = impl_->cluster->watchedFaults()->hold(std::move(match));
   if (!rule) return rule.error();
   return Held(std::make_unique<Held::Impl>(impl_->cluster->faults(), *std::move(rule)));
 }
@@ -188,11 +188,11 @@ std::vector<std::string> MockCluster::faultsNeverFired() const {
 }
 
 std::vector<Captured> MockCluster::requests(const Match& match) const {
-  return impl_->cluster->faults()->recording().frames(match);
+  return impl_->cluster->watchedFaults()->recording().frames(match);
 }
 
 std::string MockCluster::trace() const {
-  return impl_->cluster->faults()->recording().trace();
+  return impl_->cluster->watchedFaults()->recording().trace();
 }
 
 void MockCluster::reset() {

@@ -159,6 +159,7 @@ TEST_F(Matching, WhatABrokerAsksIsMatchedToo) {
 // ---- what is captured
 
 TEST_F(Matching, RecordingBeginsWithTheFirstCallThatAsks) {
+  EXPECT_TRUE(cluster.faultsNeverFired().empty());  // does not
   send("unseen").value();
   EXPECT_TRUE(cluster.requests().empty());
   send("seen").value();
