@@ -129,6 +129,7 @@ const VirtualRow kRows[] = {
          {kSlices, kVoid, kNeedsSockets},
          {kStaleRoute, "ok, then Unreachable", "x once, y never"},
      }}},
+    // A pull that nobody answers is given up after 30 s, twice what a broker may hold it.
     {"Pull",
      pull,
      {{
@@ -186,6 +187,7 @@ const VirtualRow kRows[] = {
          {kSlices, kVoid, kNeedsSockets},
          {kStaleRoute, "committed in 5 s", "what was consumed"},
      }}},
+    // There is one nameserver. Half-open: the second silence in a row shows it, so the third question is answered.
     {"RouteQuery",
      routeQuery,
      {{
@@ -205,6 +207,8 @@ const VirtualRow kRows[] = {
          {kSlices, kVoid, kNeedsSockets},
          {kStaleRoute, "ok, then ok", "3 queues"},
      }}},
+    // Refused: a member that loses its connection, and whose one try at another fails, is heard of again with its next
+    // heartbeat only.
     {"MemberList",
      memberList,
      {{
@@ -224,6 +228,7 @@ const VirtualRow kRows[] = {
          {kSlices, kVoid, kNeedsSockets},
          {kStaleRoute, "shared in 1 s", "1 and 0"},
      }}},
+    // A broker waits 24 s for the answer of a nameserver, and registers each 30 s.
     {"Registration",
      registration,
      {{
