@@ -29,7 +29,7 @@ BROKER_FLOORS = {"faults": 0, "store": 0, "replication": 1, "nameserver": 2, "br
 FACADES = {"default_mq_producer.h": "producer", "transaction_mq_producer.h": "producer",
            "default_mq_push_consumer.h": "consumer", "default_lite_pull_consumer.h": "consumer",
            "default_mq_admin_ext.h": "admin", "mock_cluster.h": "mock_broker",
-            "mock_faults.h": "mock_broker", "mqclient.h": "tests",
+           "mock_faults.h": "mock_broker", "mqclient.h": "tests",
            "testing/at_once.h": "mock_broker", "testing/message_ext_builder.h": "mock_broker"}
 # Headers for tests lie over GoogleTest and the system: what they cost, only tests pay.
 FOR_TESTS = "include/mqclient/testing/"
