@@ -1,17 +1,15 @@
 #include "mock_broker/store/commit_log.h"
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
 #include "protocol/message_record.h"
 
 namespace mqclient::store {
-namespace {
-std::string pathOf(std::int64_t start) {
-  return "commitlog/" + fileNameOf(start);
+
+std::string CommitLog::pathOf(std::int64_t start) {
+  return std::string(kDirectory) + '/' + fileNameOf(start);
 }
-}  // namespace
 
 CommitLog::CommitLog(FileSystem& files, Options options) noexcept : files_(files), options_(options) {}
 
@@ -70,6 +68,45 @@ Result<void> CommitLog::roll() {
   base::MutexLock lock(mutex_);
   segments_.push_back(*std::move(made));
   return {};
+}
+
+void CommitLog::restore(std::deque<std::shared_ptr<MappedFile>> segments, std::int64_t min, std::int64_t end) {
+  if (segments.empty()) return;
+  writing_ = segments.back().get();
+  segment_start_ = min + (static_cast<std::int64_t>(segments.size()) - 1) * segmentBytes();
+  write_offset_ = end;
+  min_offset_.store(min, std::memory_order_release);
+  publish();
+  base::MutexLock lock(mutex_);
+  segments_ = std::move(segments);
+}
+
+Result<std::int64_t> CommitLog::flush() {
+  const std::int64_t target = maxOffset();
+  for (std::int64_t from = std::max(flushed_, minOffset()); from < target;) {
+    std::shared_ptr<MappedFile> segment;
+    std::int64_t start = 0;
+    {
+      base::MutexLock lock(mutex_);
+      const std::int64_t min = min_offset_.load(std::memory_order_relaxed);
+      from = std::max(from, min);  // the oldest may have gone meanwhile
+      const std::int64_t index = (from - min) / segmentBytes();
+      segment = segments_[static_cast<std::size_t>(index)];
+      start = min + index * segmentBytes();
+    }
+    const std::int64_t to = std::min(start + segmentBytes(), target);
+    if (auto flushed = segment->flush(static_cast<std::size_t>(from - start), static_cast<std::size_t>(to - start));
+        !flushed) {
+      return flushed.error();
+    }
+    from = to;
+  }
+  if (target > named_to_) {
+    if (auto synced = files_.syncDir(kDirectory); !synced) return synced.error();
+    named_to_ = (target + segmentBytes() - 1) / segmentBytes() * segmentBytes();
+  }
+  flushed_ = target;
+  return target;
 }
 
 const std::byte* CommitLog::Reader::at(std::int64_t offset, std::size_t bytes) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
 
 #include "base/buffer.h"
 #include "base/mutex.h"
@@ -34,6 +35,9 @@ class CommitLog {
 
   CommitLog(FileSystem& files, Options options) noexcept;
 
+  static constexpr char kDirectory[] = "commitlog";
+  static std::string pathOf(std::int64_t start);
+
   /// Room for `bytes` in one segment; nobody sees it before publish().
   struct Place {
     std::byte* at;
@@ -47,10 +51,17 @@ class CommitLog {
   /// Everything placed so far may be read from now on.
   void publish() noexcept { max_offset_.store(write_offset_, std::memory_order_release); }
 
+  /// Before anything is placed: goes on behind what a log of before has left. `end` lies in or at the end of the last
+  /// segment, or there are none and it is 0.
+  void restore(std::deque<std::shared_ptr<MappedFile>> segments, std::int64_t min, std::int64_t end);
+  /// Any thread, one at a time: makes what is published durable, bytes and names; answers up to where. Blocks.
+  Result<std::int64_t> flush();
+
   std::int64_t minOffset() const noexcept { return min_offset_.load(std::memory_order_acquire); }
   std::int64_t maxOffset() const noexcept { return max_offset_.load(std::memory_order_acquire); }
   std::uint64_t segmentsDropped() const noexcept { return dropped_.load(std::memory_order_relaxed); }
   std::size_t recordBytesMax() const noexcept { return options_.segment_bytes - kSpareBytes; }
+  std::int64_t segmentBytes() const noexcept { return static_cast<std::int64_t>(options_.segment_bytes); }
 
   /// Walks records in one direction and pins one segment at a time.
   class Reader {
@@ -71,7 +82,6 @@ class CommitLog {
 
  private:
   Result<void> roll();
-  std::int64_t segmentBytes() const noexcept { return static_cast<std::int64_t>(options_.segment_bytes); }
 
   FileSystem& files_;
   const Options options_;
@@ -79,6 +89,10 @@ class CommitLog {
   MappedFile* writing_ = nullptr;
   std::int64_t segment_start_ = 0;
   std::int64_t write_offset_ = 0;
+
+  // who flushes only
+  std::int64_t flushed_ = 0;
+  std::int64_t named_to_ = 0;  // names of segments that begin below this are durable
 
   std::atomic<std::int64_t> min_offset_{0};
   std::atomic<std::int64_t> max_offset_{0};

@@ -1,9 +1,11 @@
 #include "mock_broker/store/consume_queue.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "base/buffer.h"
+#include "mock_broker/store/recovery.h"
 
 namespace mqclient::store {
 namespace {
@@ -15,6 +17,11 @@ void encodeUnit(std::byte* to, const Unit& unit) noexcept {
   base::putBe64(to, static_cast<std::uint64_t>(unit.physicalOffset));
   base::putBe32(to + kSizeAt, static_cast<std::uint32_t>(unit.size));
   base::putBe64(to + kTagsCodeAt, static_cast<std::uint64_t>(unit.tagsCode));
+}
+
+Unit decodeUnit(const std::byte* at) noexcept {
+  return Unit{static_cast<std::int64_t>(base::getBe64(at)), static_cast<std::int32_t>(base::getBe32(at + kSizeAt)),
+              static_cast<std::int64_t>(base::getBe64(at + kTagsCodeAt))};
 }
 
 /// Offsets only rise, whoever finds the higher one.
@@ -29,9 +36,37 @@ void raise(std::atomic<std::int64_t>& to, std::int64_t value) noexcept {
 ConsumeQueue::ConsumeQueue(FileSystem& files, std::string topic, std::int32_t queue_id, std::int32_t units_per_file)
     : files_at_(files), topic_(std::move(topic)), queue_id_(queue_id), units_per_file_(units_per_file) {}
 
+std::string ConsumeQueue::directory() const {
+  return std::string(kDirectory) + '/' + topic_ + '/' + std::to_string(queue_id_);
+}
+
 std::string ConsumeQueue::pathOf(std::int64_t file_index) const {
-  return "consumequeue/" + topic_ + '/' + std::to_string(queue_id_) + '/' +
-         fileNameOf(file_index * units_per_file_ * static_cast<std::int64_t>(kUnitBytes));
+  return directory() + '/' + fileNameOf(file_index * units_per_file_ * static_cast<std::int64_t>(kUnitBytes));
+}
+
+Result<std::shared_ptr<MappedFile>> ConsumeQueue::map(std::int64_t file_index) {
+  return files_at_.map(pathOf(file_index), static_cast<std::size_t>(units_per_file_) * kUnitBytes, Fill::kZero);
+}
+
+Result<void> ConsumeQueue::writeInto(std::int64_t file_index) {
+  auto made = map(file_index);
+  if (!made) return std::move(made).error();
+  writing_ = made->get();
+  base::MutexLock lock(mutex_);
+  // Known already: a batch that failed half-way left it behind, or it was reserved.
+  if (file_index == first_file_ + static_cast<std::int64_t>(files_.size())) files_.push_back(*std::move(made));
+  return {};
+}
+
+Result<void> ConsumeQueue::reserve(std::size_t units) {
+  const std::int64_t begin = max_.load(std::memory_order_relaxed);
+  const std::int64_t last = begin + static_cast<std::int64_t>(units) - 1;
+  if (begin % units_per_file_ != 0 && begin / units_per_file_ == last / units_per_file_) [[likely]]
+    return {};
+  for (std::int64_t file = (begin + units_per_file_ - 1) / units_per_file_; file <= last / units_per_file_; ++file) {
+    if (auto made = map(file); !made) return std::move(made).error();
+  }
+  return {};
 }
 
 Result<void> ConsumeQueue::put(std::span<const Unit> units) {
@@ -39,14 +74,7 @@ Result<void> ConsumeQueue::put(std::span<const Unit> units) {
   for (const Unit& unit : units) {
     const std::int64_t in_file = offset % units_per_file_;
     if (in_file == 0) {
-      const std::int64_t file_index = offset / units_per_file_;
-      auto made =
-          files_at_.map(pathOf(file_index), static_cast<std::size_t>(units_per_file_) * kUnitBytes, Fill::kZero);
-      if (!made) return std::move(made).error();
-      writing_ = made->get();
-      base::MutexLock lock(mutex_);
-      // A batch that failed half-way left its file behind; it is the same one again.
-      if (file_index == first_file_ + static_cast<std::int64_t>(files_.size())) files_.push_back(*std::move(made));
+      if (auto ready = writeInto(offset / units_per_file_); !ready) return ready;
     }
     encodeUnit(writing_->data() + static_cast<std::size_t>(in_file) * kUnitBytes, unit);
     ++offset;
@@ -93,6 +121,99 @@ std::int64_t ConsumeQueue::minOffset(std::int64_t log_min) const {
   return min_.load(std::memory_order_acquire);
 }
 
+Result<void> ConsumeQueue::load(std::int64_t log_min) {
+  auto starts = startOffsetsIn(files_at_, directory());
+  if (!starts) return std::move(starts).error();
+  const std::int64_t file_bytes = units_per_file_ * static_cast<std::int64_t>(kUnitBytes);
+  std::deque<std::shared_ptr<MappedFile>> found;
+  std::int64_t first = 0;
+  for (const std::int64_t start : *starts) {
+    const std::int64_t file_index = start / file_bytes;
+    if (start % file_bytes != 0) continue;  // of other settings; no queue of ours will use that name
+    auto file = map(file_index);
+    if (!file) return std::move(file).error();
+    // Only a run without a gap can be a queue, and the last one is the youngest.
+    if (file_index != first + static_cast<std::int64_t>(found.size())) found.clear();
+    if (found.empty()) first = file_index;
+    found.push_back(*std::move(file));
+  }
+  std::int64_t end = first * units_per_file_;
+  const auto dropped = [&](const Unit& unit) { return unit.size > 0 && unit.physicalOffset < log_min; };
+  for (const auto& file : found) {
+    std::int32_t n = 0;
+    while (n < units_per_file_ && dropped(decodeUnit(file->data() + static_cast<std::size_t>(n) * kUnitBytes))) ++n;
+    end += n;
+    if (n < units_per_file_) break;
+  }
+  max_.store(end, std::memory_order_seq_cst);
+  if (!found.empty())
+    writing_ = found[static_cast<std::size_t>(
+                         std::min(end / units_per_file_ - first, static_cast<std::int64_t>(found.size()) - 1))]
+                   .get();
+  base::MutexLock lock(mutex_);
+  files_ = std::move(found);
+  first_file_ = first;
+  return {};
+}
+
+Result<void> ConsumeQueue::restore(std::int64_t offset, const Unit& unit) {
+  const std::int64_t file_index = offset / units_per_file_;
+  {
+    base::MutexLock lock(mutex_);
+    const std::int64_t behind = first_file_ + static_cast<std::int64_t>(files_.size());
+    if (file_index < first_file_ || file_index > behind) {  // its files of before are lost
+      files_.clear();
+      first_file_ = file_index;
+    }
+  }
+  if (auto ready = writeInto(file_index); !ready) return ready;
+  encodeUnit(writing_->data() + static_cast<std::size_t>(offset % units_per_file_) * kUnitBytes, unit);
+  max_.store(offset + 1, std::memory_order_seq_cst);
+  return {};
+}
+
+Result<void> ConsumeQueue::cutBehindEnd() {
+  const std::int64_t end = max_.load(std::memory_order_relaxed);
+  std::deque<std::shared_ptr<MappedFile>> files;
+  std::int64_t first = 0;
+  {
+    base::MutexLock lock(mutex_);
+    files = files_;
+    first = first_file_;
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::int64_t begin = (first + static_cast<std::int64_t>(i)) * units_per_file_;
+    const std::int64_t units = std::clamp<std::int64_t>(end - begin, 0, units_per_file_);
+    if (units == units_per_file_) continue;
+    if (auto cleared = clearFrom(*files[i], static_cast<std::size_t>(units) * kUnitBytes); !cleared) return cleared;
+  }
+  return {};
+}
+
+Result<void> ConsumeQueue::flush() {
+  const std::int64_t target = max_.load(std::memory_order_acquire);
+  if (flushed_ == target) return {};
+  std::deque<std::shared_ptr<MappedFile>> files;
+  std::int64_t first = 0;
+  {
+    base::MutexLock lock(mutex_);
+    files = files_;
+    first = first_file_;
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::int64_t begin = (first + static_cast<std::int64_t>(i)) * units_per_file_;
+    const std::int64_t from = std::clamp<std::int64_t>(flushed_ - begin, 0, units_per_file_);
+    const std::int64_t to = std::clamp<std::int64_t>(target - begin, 0, units_per_file_);
+    if (from >= to) continue;
+    auto flushed =
+        files[i]->flush(static_cast<std::size_t>(from) * kUnitBytes, static_cast<std::size_t>(to) * kUnitBytes);
+    if (!flushed) return flushed;
+  }
+  if (auto synced = files_at_.syncDir(directory()); !synced) return synced;
+  flushed_ = target;
+  return {};
+}
+
 std::size_t ConsumeQueue::files() const {
   base::MutexLock lock(mutex_);
   return files_.size();
@@ -112,8 +233,7 @@ std::optional<Unit> ConsumeQueue::Reader::at(std::int64_t offset) {
     to_ = from_ + queue_->units_per_file_;
   }
   const std::byte* at = file_->data() + static_cast<std::size_t>(offset - from_) * kUnitBytes;
-  return Unit{static_cast<std::int64_t>(base::getBe64(at)), static_cast<std::int32_t>(base::getBe32(at + kSizeAt)),
-              static_cast<std::int64_t>(base::getBe64(at + kTagsCodeAt))};
+  return decodeUnit(at);
 }
 
 }  // namespace mqclient::store

@@ -41,6 +41,8 @@ class ConsumeQueue : public base::Object {
 
   /// Appends units and publishes them together. Errors: the file system's; then none of them was added.
   Result<void> put(std::span<const Unit> units);
+  /// Makes the files that `units` more will lie in, so that put() does not fail. Errors: the file system's.
+  Result<void> reserve(std::size_t units);
   /// Drops files whose units all point below `log_min`.
   void trim(std::int64_t log_min);
 
@@ -49,6 +51,20 @@ class ConsumeQueue : public base::Object {
   /// Offset of the first message that is still in a log that begins at `log_min`; maxOffset() when none is.
   std::int64_t minOffset(std::int64_t log_min) const;
   std::size_t files() const;
+
+  // ---- recovery: before anybody else knows the queue
+  /// Takes over the files of before, with the units of records that a log from `log_min` on has dropped; the others
+  /// come by restore().
+  Result<void> load(std::int64_t log_min);
+  /// The unit of message `offset`, at or behind the last one; what lay between was never written.
+  Result<void> restore(std::int64_t offset, const Unit& unit);
+  /// Clears what lies behind the end: nobody may find units of lost records later.
+  Result<void> cutBehindEnd();
+
+  /// Any thread, one at a time: makes what is published durable, bytes and names. Blocks.
+  Result<void> flush();
+
+  static constexpr char kDirectory[] = "consumequeue";
 
   /// Walks units; pins one file at a time.
   class Reader {
@@ -73,7 +89,10 @@ class ConsumeQueue : public base::Object {
   bool arrival_listed = false;
 
  private:
+  std::string directory() const;
   std::string pathOf(std::int64_t file_index) const;
+  Result<std::shared_ptr<MappedFile>> map(std::int64_t file_index);
+  Result<void> writeInto(std::int64_t file_index);
 
   FileSystem& files_at_;
   const std::string topic_;
@@ -81,6 +100,7 @@ class ConsumeQueue : public base::Object {
   const std::int32_t units_per_file_;
 
   MappedFile* writing_ = nullptr;  // log strand only
+  std::int64_t flushed_ = 0;       // who flushes only
   std::atomic<std::int64_t> max_{0};
   mutable std::atomic<std::int64_t> min_{0};
   mutable std::atomic<std::int64_t> min_valid_for_{0};  // the log_min that min_ was found for

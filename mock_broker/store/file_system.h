@@ -3,10 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/engine.h"
 #include "mqclient/error.h"
 
 namespace mqclient::store {
@@ -55,6 +58,8 @@ class FileSystem {
   virtual Result<std::string> read(const std::string& path) = 0;
   /// Adds bytes to the end of a file, making it when missing.
   virtual Result<void> append(const std::string& path, std::span<const std::byte> bytes) = 0;
+  /// Makes the bytes of a file that is not mapped durable; blocks.
+  virtual Result<void> sync(const std::string& path) = 0;
   /// Replaces `to` if it exists; whoever looks sees the old file or the new one.
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
   /// Makes names made, renamed and removed in this directory durable; blocks.
@@ -63,13 +68,18 @@ class FileSystem {
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
   /// The name goes at once, the bytes with their last share.
   virtual Result<void> remove(const std::string& path) = 0;
+  /// What a flush takes besides the call itself: who flushes waits it out on its engine first. A device answers 0, its
+  /// calls block as long as they need.
+  virtual base::Nanos flushDelay() const noexcept { return {}; }
 };
 
-/// Files on the heap. Large files cost what was touched of them; the block of a removed one serves the next of its
-/// size.
+/// Files on the heap that never fail, as long as nobody breaks their disk (memory_disk.h). Large files cost what was
+/// touched of them; the block of a removed one serves the next of its size.
 std::unique_ptr<FileSystem> makeMemoryFileSystem();
 
 /// "00000000000000000000": a file's name is its start offset inside its queue (store layout of Apache RocketMQ).
 std::string fileNameOf(std::int64_t start_offset);
+/// Its inverse; nothing: the name is none of ours.
+std::optional<std::int64_t> startOffsetOf(std::string_view file_name) noexcept;
 
 }  // namespace mqclient::store

@@ -51,7 +51,21 @@ bool TagFilter::matches(std::int64_t tags_code) const noexcept {
   return codes.empty() || std::binary_search(codes.begin(), codes.end(), static_cast<std::int32_t>(tags_code));
 }
 
-MessageStore::MessageStore(std::unique_ptr<FileSystem> files, MessageStoreOptions options)
+namespace {
+/// A full disk is the service's trouble (ServiceNotAvailable, as RunningFlags' diskFull), anything else the file's.
+PutStatus statusOf(const Error& error) noexcept {
+  switch (error.code()) {
+    case ErrorCode::kMessageIllegal:
+      return PutStatus::MESSAGE_ILLEGAL;
+    case ErrorCode::kQueueFull:
+      return PutStatus::SERVICE_NOT_AVAILABLE;
+    default:
+      return PutStatus::CREATE_MAPPED_FILE_FAILED;
+  }
+}
+}  // namespace
+
+MessageStore::MessageStore(std::shared_ptr<FileSystem> files, MessageStoreOptions options)
     : files_(std::move(files)), options_(options), log_(*files_, options.log) {}
 
 base::Ref<ConsumeQueue> MessageStore::findQueue(std::string_view topic, std::int32_t queue_id) const {
@@ -83,11 +97,10 @@ std::vector<base::Ref<ConsumeQueue>> MessageStore::queuesOf(std::string_view top
 PutResult MessageStore::put(ConsumeQueue& queue, const Image& image, std::span<const Part> parts,
                             std::int64_t wall_ms) {
   assert(parts.size() == 1 || (image.body.empty() && image.tail.empty()));
+  // The units' files first: a record without its unit would be found by recovery alone.
+  if (const Result<void> reserved = queue.reserve(parts.size()); !reserved) return {statusOf(reserved.error())};
   const Result<CommitLog::Place> place = log_.place(image.size());
-  if (!place) {
-    return {place.error().code() == ErrorCode::kMessageIllegal ? PutStatus::MESSAGE_ILLEGAL
-                                                               : PutStatus::CREATE_MAPPED_FILE_FAILED};
-  }
+  if (!place) return {statusOf(place.error())};
   last_store_ms_ = std::max(last_store_ms_, wall_ms);
   const PutResult result{PutStatus::PUT_OK, place->offset, queue.maxOffset(), last_store_ms_};
   units_.clear();
@@ -111,8 +124,7 @@ PutResult MessageStore::put(ConsumeQueue& queue, const Image& image, std::span<c
   }
   log_.publish();
   log_.expect(image.size());
-  // Without its unit nobody finds the record: it stays behind as bytes of no queue.
-  if (const Result<void> indexed = queue.put(units_); !indexed) return {PutStatus::CREATE_MAPPED_FILE_FAILED};
+  if (const Result<void> indexed = queue.put(units_); !indexed) return {statusOf(indexed.error())};
   return result;
 }
 

@@ -69,12 +69,25 @@ struct GetMessageResult {
 
 enum class Boundary { kLower, kUpper };
 
+/// What a store has found on files of before.
+struct RecoveryReport {
+  std::uint64_t records{0};  ///< whole ones
+  std::int64_t end{0};       ///< physical offset behind the last of them: what comes is appended here
+};
+
 /// Log and queues together: what "dispatch" does in Java happens in the same step as the append.
 ///
 /// Threads  put() and the trimming it starts: the *log* strand. Everything else: any; no call waits.
 class MessageStore {
  public:
-  MessageStore(std::unique_ptr<FileSystem> files, MessageStoreOptions options);
+  MessageStore(std::shared_ptr<FileSystem> files, MessageStoreOptions options);
+
+  /// Before anything else: goes on with what lies in the files. The log is read up to its first record that is not
+  /// whole (torn, lost, never written); what lies behind is cut off, and the queues are built from it again. Nothing
+  /// there: an empty store. Errors: a segment of another size (kInvalidArgument), the file system's.
+  Result<RecoveryReport> recover();
+  /// Any thread, one at a time: makes what is published durable; answers up to which physical offset. Blocks.
+  Result<std::int64_t> flush();
 
   /// Null: nobody ever wrote to or waited at this queue.
   base::Ref<ConsumeQueue> findQueue(std::string_view topic, std::int32_t queue_id) const;
@@ -133,9 +146,14 @@ class MessageStore {
   };
   using Queues = std::map<std::int32_t, base::Ref<ConsumeQueue>>;
 
+  Result<void> loadQueues(std::int64_t log_min);
+  /// Takes up the records of a segment; answers behind which byte of it the log ends.
+  Result<std::size_t> readSegment(const MappedFile& segment, std::int64_t start, RecoveryReport& report);
+  Result<void> endQueues();
+
   std::int64_t storeTimeAt(ConsumeQueue::Reader& units, CommitLog::Reader& log, std::int64_t offset) const;
 
-  std::unique_ptr<FileSystem> files_;
+  const std::shared_ptr<FileSystem> files_;
   const MessageStoreOptions options_;
   CommitLog log_;
   std::int64_t last_store_ms_ = 0;  // log strand only

@@ -36,12 +36,20 @@ inline std::vector<std::byte> encoded(std::string_view topic, std::int32_t queue
 struct StoreUnderTest {
   explicit StoreUnderTest(MessageStoreOptions options = {}, std::int32_t queue_id = 3)
       : store(makeMemoryFileSystem(), options), queue(store.queueOf("TopicTest", queue_id)) {}
+  /// On files of before.
+  StoreUnderTest(std::shared_ptr<FileSystem> files, MessageStoreOptions options)
+      : store(std::move(files), options),
+        recovered(store.recover().value()),
+        queue(store.queueOf("TopicTest", kQueueId)) {}
 
   PutResult put(std::string_view body, std::string_view tag = {}, std::int64_t ms = kStoreMs) {
+    return putInto(*queue, body, tag, ms);
+  }
+  PutResult putInto(ConsumeQueue& to, std::string_view body, std::string_view tag = {}, std::int64_t ms = kStoreMs) {
     const std::string properties = tag.empty() ? "" : "TAGS\x01" + std::string(tag) + "\x02";
-    std::vector<std::byte> image = encoded(queue->topic(), queue->queueId(), body, properties);
+    std::vector<std::byte> image = encoded(to.topic(), to.queueId(), body, properties);
     const MessageStore::Part part{static_cast<std::int32_t>(image.size()), protocol::tagsCode(tag)};
-    return store.put(*queue, {.head = image}, {&part, 1}, ms);
+    return store.put(to, {.head = image}, {&part, 1}, ms);
   }
   GetMessageResult get(std::int64_t offset, std::int32_t count = 32, const TagFilter* filter = nullptr) const {
     return store.getMessage(queue.get(), offset, count, kAnyBytes, filter);
@@ -53,8 +61,10 @@ struct StoreUnderTest {
     }
   }
   static constexpr std::int64_t kAnyBytes = 128 << 20;
+  static constexpr std::int32_t kQueueId = 3;
 
   MessageStore store;
+  RecoveryReport recovered;
   base::Ref<ConsumeQueue> queue;
 };
 
