@@ -17,7 +17,15 @@
 #include "remoting/remoting_server.h"
 #include "remoting/transport.h"
 
+namespace mqclient::store {
+class FileSystem;
+}
+
 namespace mqclient::broker {
+
+/// When messages are made durable. NO_FLUSH, ours: never, the files are memory. ASYNC_FLUSH: flushIntervalCommitLog
+/// later. SYNC_FLUSH: before their send is answered.
+enum class FlushDiskType { NO_FLUSH, ASYNC_FLUSH, SYNC_FLUSH };
 
 /// One topic as the broker keeps it. Defaults are those of TopicConfig.java for a topic made by request.
 struct TopicConfig {
@@ -73,6 +81,14 @@ struct BrokerOptions {
   std::int32_t mappedFileSizeCommitLog{8 << 20};              ///< segment size; Java's 1 GiB is for files
   std::int32_t consumeQueueUnitsPerFile{512};                 ///< of 20 bytes; Java's 300,000 is for files
 
+  /// Where everything is stored: what lies there is taken up at the start. Null: memory of its own, gone with the
+  /// broker, and the files that only a next start would read are not written.
+  std::shared_ptr<store::FileSystem> files{};
+  FlushDiskType flushDiskType{FlushDiskType::NO_FLUSH};  ///< Java's default: ASYNC_FLUSH
+  base::Millis flushIntervalCommitLog{500};
+  base::Millis syncFlushTimeout{5'000};             ///< a send that waits longer is answered FLUSH_DISK_TIMEOUT
+  base::Millis flushConsumerOffsetInterval{5'000};  ///< committed offsets are written so long after the first change
+
   // Limits on what strangers may ask (docs/promises.md), ours.
   std::size_t topics_max{10'000};
   std::int32_t queues_per_topic_max{65'536};  ///< of a topic made by request
@@ -113,6 +129,7 @@ struct BrokerCounters {
   std::uint64_t pulls_held{0};          ///< how often a pull was held so far
   std::uint64_t responders_dropped{0};  ///< requests nobody answered: a defect of ours (C4)
   std::uint64_t segments_dropped{0};    ///< by memoryLogBytesMax
+  std::uint64_t requests{0};            ///< that came over the network
 };
 
 /// What inspect() shows: the state after everything that reached the log and the tables before the call.
@@ -153,8 +170,8 @@ class BrokerCore;
 class Broker : public base::Object {
  public:
   /// Listens, makes the system topics (TBW102 and its kin) and begins to register with every nameserver. Does not wait
-  /// for them; see whenRegistered. kInvalidArgument lists every complaint about the options; kUnreachable: the address
-  /// is taken.
+  /// for them; see whenRegistered. kInvalidArgument lists every complaint about the options, or names a file
+  /// that cannot be one of this store's; kUnreachable: the address is taken.
   static Result<base::Ref<Broker>> start(BrokerOptions options);
 
   /// Completes when every nameserver has answered the first registration, or its time for that is over. A nameserver
@@ -167,6 +184,17 @@ class Broker : public base::Object {
 
   /// Unregisters, stops accepting, drops held pulls, closes connections; completes when all have ended. Idempotent.
   void stop(base::Completion<void> done);
+
+  /// Ends as a process that is killed: nothing is unregistered, written or answered any more, connections just end.
+  /// What is in the files stays as it is at this moment. Completes when all has ended.
+  void kill(base::Completion<void> done);
+
+  /// Unregisters everywhere and never registers again, but goes on serving; completes when each nameserver has
+  /// answered.
+  void leaveRoute(base::Completion<void> done);
+
+  /// This broker's wall clock is wrong by so much from now on; durations do not notice.
+  void skewWallClock(base::Millis by) noexcept;
 
   const std::string& address() const noexcept;
   const BrokerOptions& options() const noexcept;

@@ -76,14 +76,18 @@ BrokerCore::BrokerCore(BrokerOptions options, const protocol::RecordHost& store_
       msg_id_prefix_(msgIdPrefix(store_host)),
       added_properties_(addedProperties(options_)),
       uniq_ids_(store_host, engine_->environment().pid, engine_->environment().process_salt),
-      store_(store::makeMemoryFileSystem(), storeOptions(options_)),
+      store_(options_.files ? options_.files : std::shared_ptr<store::FileSystem>(store::makeMemoryFileSystem()),
+             storeOptions(options_)),
       topics_(options_, engine_->wallMillis()),
       started_(engine_->now()),
       boot_ms_(engine_->wallMillis()),
       log_(*engine_),
       answers_(*engine_),
+      flusher_(*this, log_, store_, options_, log_out_),
       tables_(*engine_),
-      groups_(options_),
+      groups_(options_, [this] { config_files_.write(groups_); }),
+      config_files_(options_.files, log_out_),
+      offsets_timer_(tables_, [this] { writeOffsets(); }),
       scan_timer_(tables_, [this] { scanClients(); }) {}
 
 Result<base::Ref<BrokerCore>> BrokerCore::start(BrokerOptions options) {
@@ -106,6 +110,9 @@ Result<base::Ref<BrokerCore>> BrokerCore::start(BrokerOptions options) {
   auto core = base::makeRef<BrokerCore>(std::move(options), store_host);
   const BrokerOptions& o = core->options_;
   // Everything a request may need is there before the first can come.
+  if (o.files) {
+    if (auto recovered = core->recover(); !recovered) return recovered.error();
+  }
   core->client_ = remoting::RemotingClient::make(core->engine_, o.transport, core->log_out_);
   core->registration_ =
       std::make_unique<Registration>(*core, core->tables_, o, core->topics_, core->client_, core->log_out_);
@@ -113,6 +120,17 @@ Result<base::Ref<BrokerCore>> BrokerCore::start(BrokerOptions options) {
   core->server_->serve(core);
   core->inTables([c = core.get()] { c->registration_->start(); });
   return core;
+}
+
+Result<void> BrokerCore::recover() {
+  const auto found = store_.recover();
+  if (!found) return found.error();
+  config_files_.load(options_, topics_, groups_, offsets_);
+  if (found->records > 0) {
+    log_out_->write(LogLevel::kInfo, "broker",
+                    options_.brokerName + " found " + std::to_string(found->records) + " messages of before");
+  }
+  return {};
 }
 
 void BrokerCore::whenRegistered(base::Completion<void> done) {
@@ -127,17 +145,26 @@ void BrokerCore::whenKnownTo(std::string nameserver, base::Completion<void> done
   });
 }
 
-void BrokerCore::stop(base::Completion<void> done) {
-  inTables([this, done = std::move(done)]() mutable {
+void BrokerCore::stop(Ending ending, base::Completion<void> done) {
+  inTables([this, ending, done = std::move(done)]() mutable {
     if (stopped()) return std::move(done)(Result<void>());
     stop_waiters_.push_back(std::move(done));
-    if (!stopping_) beginStop();
+    if (!stopping_) beginStop(ending);
   });
 }
 
-void BrokerCore::beginStop() {
+void BrokerCore::leaveRoute(base::Completion<void> done) {
+  inTables([this, done = std::move(done)]() mutable {
+    registration_->stop(Registration::Farewell::kUnregister, std::move(done));
+  });
+}
+
+void BrokerCore::beginStop(Ending ending) {
+  const bool killed = ending == Ending::kKilled;
   stopping_ = true;
   scan_timer_.cancel();
+  if (!killed && offsets_timer_.armed()) writeOffsets();
+  offsets_timer_.cancel();
   dropHolds(holds_.all(), remoting::Discard::kStopping);
   // What is appended before the log closes is answered before the connections do.
   const auto part = [this] {
@@ -146,13 +173,23 @@ void BrokerCore::beginStop() {
   };
   auto connections = part();
   auto log = part();
-  registration_->stop(base::Completion<void>::of(
-      [this, keep = self(), done = part()](Result<void>&&) mutable { client_->close(std::move(done)); }));
-  log_.post(self(), [this, done = std::move(log), connections = std::move(connections)]() mutable {
+  registration_->stop(killed ? Registration::Farewell::kNone : Registration::Farewell::kUnregister,
+                      base::Completion<void>::of([this, keep = self(), done = part()](Result<void>&&) mutable {
+                        client_->close(std::move(done));
+                      }));
+  if (killed) server_->close(std::move(connections));
+  log_.post(self(), [this, killed, done = std::move(log), connections = std::move(connections)]() mutable {
     log_closed_ = true;
-    base::after(*engine_, self(),
-                [this, connections = std::move(connections)]() mutable { server_->close(std::move(connections)); });
-    std::move(done)(Result<void>());
+    flusher_.stop(killed ? Flusher::Last::kNone : Flusher::Last::kFlush,
+                  base::Completion<void>::of([this, keep = self(), done = std::move(done),
+                                              connections = std::move(connections)](Result<void>&&) mutable {
+                    if (connections) {
+                      base::after(*engine_, self(), [this, connections = std::move(connections)]() mutable {
+                        server_->close(std::move(connections));
+                      });
+                    }
+                    std::move(done)(Result<void>());
+                  }));
   });
 }
 
@@ -168,7 +205,7 @@ void BrokerCore::partStopped() {
 Broker::Broker(base::Ref<BrokerCore> core) : core_(std::move(core)) {}
 Broker::~Broker() {
   // Not posted for nothing: an engine that nobody pumps any more would keep the task, and with it the broker, for ever.
-  if (!core_->stopped()) core_->stop(base::Completion<void>());
+  if (!core_->stopped()) core_->stop(BrokerCore::Ending::kOrderly, base::Completion<void>());
 }
 
 Result<base::Ref<Broker>> Broker::start(BrokerOptions options) {
@@ -184,7 +221,16 @@ void Broker::whenKnownTo(std::string nameserver, base::Completion<void> done) {
   core_->whenKnownTo(std::move(nameserver), std::move(done));
 }
 void Broker::stop(base::Completion<void> done) {
-  core_->stop(std::move(done));
+  core_->stop(BrokerCore::Ending::kOrderly, std::move(done));
+}
+void Broker::kill(base::Completion<void> done) {
+  core_->stop(BrokerCore::Ending::kKilled, std::move(done));
+}
+void Broker::leaveRoute(base::Completion<void> done) {
+  core_->leaveRoute(std::move(done));
+}
+void Broker::skewWallClock(base::Millis by) noexcept {
+  core_->skewWallClock(by);
 }
 const std::string& Broker::address() const noexcept {
   return core_->address();

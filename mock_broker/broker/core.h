@@ -15,6 +15,8 @@
 #include "base/timer.h"
 #include "mock_broker/broker/broker.h"
 #include "mock_broker/broker/client_table.h"
+#include "mock_broker/broker/config_files.h"
+#include "mock_broker/broker/flusher.h"
 #include "mock_broker/broker/group_table.h"
 #include "mock_broker/broker/hold_table.h"
 #include "mock_broker/broker/offset_table.h"
@@ -49,7 +51,11 @@ class BrokerCore final : public remoting::RequestHandler {
   const std::string& address() const noexcept { return server_->address(); }
   void whenRegistered(base::Completion<void> done);
   void whenKnownTo(std::string nameserver, base::Completion<void> done);
-  void stop(base::Completion<void> done);
+  /// How an end is: with all that is due, or as that of a process that is killed.
+  enum class Ending { kOrderly, kKilled };
+  void stop(Ending ending, base::Completion<void> done);
+  void leaveRoute(base::Completion<void> done);
+  void skewWallClock(base::Millis by) noexcept { wall_skew_ms_.store(by.count(), std::memory_order_relaxed); }
   bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
   void updateTopic(TopicConfig config, base::Completion<void> done);
   void inspect(UniqueFunction<void(const Inspection&)> f);
@@ -62,6 +68,7 @@ class BrokerCore final : public remoting::RequestHandler {
   friend struct SendTask;
   friend class PullRequest;
   friend class InspectionView;
+  friend class Flusher;
 
   // ---- request_table.cpp: the handlers its rows name; each in the file of its subject
   void sendMessage(remoting::Request&& request, remoting::Responder&& responder);
@@ -108,6 +115,7 @@ class BrokerCore final : public remoting::RequestHandler {
   void append(SendTask& task);  // log
   void listArrival(store::ConsumeQueue& queue);
   void wake(const std::vector<base::Ref<store::ConsumeQueue>>& arrivals);
+  void answerLater(SendTask& task);
   void answerSend(SendTask& task);
 
   // ---- pull.cpp (tables)
@@ -136,8 +144,16 @@ class BrokerCore final : public remoting::RequestHandler {
   void scanClients();
   void armScan();
 
+  // ---- offsets.cpp (tables)
+  void commitOffset(std::string_view group, std::string_view topic, std::int32_t queue_id, std::int64_t offset);
+  void writeOffsets();
+
   // ---- core.cpp
-  void beginStop();
+  Result<void> recover();
+  void beginStop(Ending ending);
+  std::int64_t wallMillis() const noexcept {
+    return engine_->wallMillis() + wall_skew_ms_.load(std::memory_order_relaxed);
+  }
   void partStopped();
   base::Ref<base::Object> self() noexcept { return base::Ref<base::Object>(this); }
   template <class F>
@@ -157,6 +173,7 @@ class BrokerCore final : public remoting::RequestHandler {
   base::Ref<remoting::RemotingServer> server_;  // set once by start()
   base::Ref<remoting::RemotingClient> client_;  // the same
   std::atomic<std::uint64_t> messages_stored_{0}, messages_pulled_{0}, pulls_held_{0};
+  std::atomic<std::int64_t> wall_skew_ms_{0};
   std::atomic<bool> stopped_{false};  // set in *tables* when stop() has completed
   const base::SteadyTime started_;
   const std::int64_t boot_ms_;
@@ -168,6 +185,7 @@ class BrokerCore final : public remoting::RequestHandler {
   bool flush_posted_ = false;
   std::uint64_t trimmed_segments_ = 0;
   bool log_closed_ = false;
+  Flusher flusher_;
 
   base::Strand tables_;
   // below: tables strand only
@@ -175,6 +193,8 @@ class BrokerCore final : public remoting::RequestHandler {
   OffsetTable offsets_;
   ClientTable clients_;
   HoldTable holds_;
+  ConfigFiles config_files_;
+  base::FunctionTimer offsets_timer_;  // armed: offsets_ has what its file does not
   std::unique_ptr<Registration> registration_;
   base::FunctionTimer scan_timer_;
   bool stopping_ = false;

@@ -20,4 +20,26 @@ std::optional<std::int64_t> OffsetTable::find(std::string_view group, std::strin
   return offset == of_topic->second.end() ? std::nullopt : std::optional(offset->second);
 }
 
+namespace {
+constexpr char kTopicGroupSeparator = '@';
+}  // namespace
+
+protocol::ConsumerOffsetSerializeWrapper OffsetTable::toWire() const {
+  protocol::ConsumerOffsetSerializeWrapper table;
+  for (const auto& [group, topics] : offsets_) {
+    for (const auto& [topic, queues] : topics) table.offsetTable.emplace(topic + kTopicGroupSeparator + group, queues);
+  }
+  return table;
+}
+
+void OffsetTable::restore(const protocol::ConsumerOffsetSerializeWrapper& table) {
+  for (const auto& [key, queues] : table.offsetTable) {
+    const std::size_t at = key.find(kTopicGroupSeparator);
+    if (at == std::string::npos) continue;
+    for (const auto& [queue, offset] : queues) {
+      commit(std::string_view(key).substr(at + 1), std::string_view(key).substr(0, at), queue, offset);
+    }
+  }
+}
+
 }  // namespace mqclient::broker

@@ -56,9 +56,21 @@ void BrokerCore::updateConsumerOffset(protocol::UpdateConsumerOffsetRequestHeade
                                          "queueId[" + std::to_string(header.queueId) + "] is illegal, topic:[" +
                                              header.topic + "] has " + std::to_string(queues) + " queues");
     }
-    offsets_.commit(header.consumerGroup, header.topic, header.queueId, header.commitOffset);
+    commitOffset(header.consumerGroup, header.topic, header.queueId, header.commitOffset);
     std::move(responder).answer(ResponseCode::SUCCESS);
   });
+}
+
+void BrokerCore::commitOffset(std::string_view group, std::string_view topic, std::int32_t queue_id,
+                              std::int64_t offset) {
+  offsets_.commit(group, topic, queue_id, offset);
+  if (config_files_.kept() && !offsets_timer_.armed() && !stopping_) {
+    offsets_timer_.armAfter(self(), options_.flushConsumerOffsetInterval);
+  }
+}
+
+void BrokerCore::writeOffsets() {
+  config_files_.write(offsets_);
 }
 
 // What follows reads published state only: no strand is needed.

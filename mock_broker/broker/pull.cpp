@@ -202,7 +202,7 @@ void BrokerCore::beginPull(PullRequest& pull) {
     return std::move(pull.responder).answer(refusal->code, refusal->remark, header);
   }
   if (pull.first && (pull.sys_flag & protocol::kPullCommitOffset) != 0) {
-    offsets_.commit(pull.group, pull.topic, pull.queue_id, pull.commit_offset);
+    commitOffset(pull.group, pull.topic, pull.queue_id, pull.commit_offset);
   }
   if (!pull.queue) pull.queue = store_.findQueue(pull.topic, pull.queue_id);
   // The end of the queue is the common case of a consumer that keeps up: held at once, without a scan.

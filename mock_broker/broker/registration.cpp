@@ -187,7 +187,7 @@ void Registration::onTimer() {
   armTimer();
 }
 
-void Registration::stop(base::Completion<void> done) {
+void Registration::stop(Farewell farewell, base::Completion<void> done) {
   stopped_ = true;
   timer_.cancel();
   settleWaiters();
@@ -204,8 +204,9 @@ void Registration::stop(base::Completion<void> done) {
   header.brokerAddr = options_.address;
   header.clusterName = options_.brokerClusterName;
   header.brokerId = options_.brokerId;
-  for (const Nameserver& nameserver : nameservers_) {
-    if (!nameserver.known && !nameserver.under_way) continue;
+  for (Nameserver& nameserver : nameservers_) {
+    if (farewell == Farewell::kNone || (!nameserver.known && !nameserver.under_way)) continue;
+    nameserver.known = false;  // hears it once
     const std::int32_t opaque = tables_.engine().nextOpaque();
     client_->invoke(nameserver.address, opaque,
                     protocol::encodeRequest({.code = RequestCode::UNREGISTER_BROKER, .opaque = opaque}, header),

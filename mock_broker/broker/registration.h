@@ -32,8 +32,10 @@ class Registration {
   void whenAnnounced(base::Nanos wait, base::Completion<void> done);
   /// Completes when `nameserver` ("": any) has accepted a registration; kClosed from stop().
   void whenKnownTo(std::string nameserver, base::Completion<void> done);
-  /// Unregisters everywhere; completes when each has answered or failed to. What waited completes too.
-  void stop(base::Completion<void> done);
+  enum class Farewell { kUnregister, kNone };
+  /// Registers no more. Unregisters everywhere, or leaves without a word; completes when each has answered or failed
+  /// to. What waited completes too.
+  void stop(Farewell farewell, base::Completion<void> done);
 
   static constexpr base::Millis kRetryAfter{1'000};  ///< a nameserver that failed, first; doubles
   static constexpr base::Millis kRetryAfterMax{30'000};

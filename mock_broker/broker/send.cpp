@@ -283,7 +283,7 @@ SendTask* BrokerCore::encodeSingle(const protocol::SendMessageView& header, prot
   std::array<char, protocol::UniqIdGenerator::kSizeMax> made_id;
   const std::string_view uniq_name = protocol::kPropertyUniqClientMessageIdKeyIdx;
   const bool make_id = noted.uniq_key.empty();
-  if (make_id) uniq_ids_.nextTo(made_id.data(), engine_->wallMillis());
+  if (make_id) uniq_ids_.nextTo(made_id.data(), wallMillis());
   const std::string_view made(made_id.data(), make_id ? uniq_ids_.size() : 0);
   const bool separate = !given.empty() && given.back() != protocol::kPropertySeparator;
   const std::size_t size = given.size() + (separate ? 1 : 0) + added_properties_.size() +
@@ -379,9 +379,10 @@ base::Next SendTask::run() noexcept {
   if (!appended) {
     appended = true;
     core->append(*this);
-    if (!batch.empty() || !core->log_.nothingWaits()) {  // encoding the answer is not the log's business (B2)
+    const bool held = core->flusher_.holds(*this);
+    if (held || !batch.empty() || !core->log_.nothingWaits()) {
       alive = base::Ref<base::Object>(core);
-      core->answers_.post(*this);
+      if (!held) core->answerLater(*this);
       return base::Next::kDone;
     }
   }
@@ -391,12 +392,13 @@ base::Next SendTask::run() noexcept {
 }
 
 void BrokerCore::append(SendTask& task) {
-  if (log_closed_) {
+  if (log_closed_ || flusher_.broken()) {
     task.result.status = store::PutStatus::SERVICE_NOT_AVAILABLE;
     return;
   }
-  task.result = store_.put(*task.queue, task.image(), task.parts(), engine_->wallMillis());
+  task.result = store_.put(*task.queue, task.image(), task.parts(), wallMillis());
   if (task.result.status != store::PutStatus::PUT_OK) return;
+  flusher_.appended();
   messages_stored_.store(messages_stored_.load(std::memory_order_relaxed) + task.parts().size(),
                          std::memory_order_relaxed);  // written in *log* only
   // Published, then asked who waits: a hold does it in the other order (B6).
@@ -421,10 +423,19 @@ void BrokerCore::listArrival(store::ConsumeQueue& queue) {
   });
 }
 
+/// Encoding the answer is not the log's business (B2).
+void BrokerCore::answerLater(SendTask& task) {
+  answers_.post(task);
+}
+
 void BrokerCore::answerSend(SendTask& task) {
   const store::PutResult& result = task.result;
+  ResponseCode code = ResponseCode::SUCCESS;
   switch (result.status) {
     case store::PutStatus::PUT_OK:
+      break;
+    case store::PutStatus::FLUSH_DISK_TIMEOUT:
+      code = ResponseCode::FLUSH_DISK_TIMEOUT;
       break;
     case store::PutStatus::MESSAGE_ILLEGAL:
       return refuseSend(
@@ -432,8 +443,10 @@ void BrokerCore::answerSend(SendTask& task) {
           {ResponseCode::MESSAGE_ILLEGAL, "the message is illegal: it takes " + std::to_string(task.image().size()) +
                                               " bytes in the log, which is more than a segment holds"});
     case store::PutStatus::SERVICE_NOT_AVAILABLE:
-      return refuseSend(std::move(task.responder),
-                        {ResponseCode::SERVICE_NOT_AVAILABLE, "service not available now: the broker is shut down"});
+      return refuseSend(
+          std::move(task.responder),
+          {ResponseCode::SERVICE_NOT_AVAILABLE, "service not available now. Either the disk of " + options_.brokerName +
+                                                    " is full or failed, or the broker is shut down"});
     case store::PutStatus::CREATE_MAPPED_FILE_FAILED:
       return refuseSend(std::move(task.responder),
                         {ResponseCode::SYSTEM_ERROR, "create mapped file failed, server is busy or broken."});
@@ -462,7 +475,7 @@ void BrokerCore::answerSend(SendTask& task) {
     }
     header.msgId = ids;
   }
-  std::move(task.responder).answer(ResponseCode::SUCCESS, {}, header);
+  std::move(task.responder).answer(code, {}, header);
 }
 
 }  // namespace mqclient::broker

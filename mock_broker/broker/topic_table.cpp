@@ -1,6 +1,7 @@
 #include "mock_broker/broker/topic_table.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "protocol/names.h"
@@ -108,6 +109,19 @@ TopicTable::Change TopicTable::put(TopicConfig config, std::int64_t wall_ms) {
   return Change::kMade;
 }
 
+void TopicTable::restore(const protocol::TopicConfigSerializeWrapper& table, const BrokerOptions& options) {
+  std::set<std::string, std::less<>> of_system;
+  for (const TopicConfig& config : systemTopics(options)) of_system.insert(config.topicName);
+  base::MutexLock lock(mutex_);
+  for (const auto& [name, wire] : table.topicConfigTable) {
+    if (of_system.contains(name) || protocol::complaintAboutTopic(name)) continue;
+    TopicConfig config = fromWire(wire);
+    config.topicName = name;
+    topics_.insert_or_assign(name, base::makeRef<Topic>(std::move(config)));
+  }
+  version_ = table.dataVersion;
+}
+
 protocol::DataVersion TopicTable::version() const {
   base::MutexLock lock(mutex_);
   return version_;
@@ -124,6 +138,23 @@ protocol::TopicConfig toWire(const TopicConfig& config, std::int32_t broker_perm
   wire.order = config.order;
   wire.attributes = config.attributes;
   return wire;
+}
+
+protocol::TopicConfig toWire(const TopicConfig& config) {
+  return toWire(config, kReadWrite);
+}
+
+TopicConfig fromWire(const protocol::TopicConfig& wire) {
+  TopicConfig config;
+  config.topicName = wire.topicName;
+  config.readQueueNums = wire.readQueueNums;
+  config.writeQueueNums = wire.writeQueueNums;
+  config.perm = wire.perm;
+  config.multiTag = wire.topicFilterType == "MULTI_TAG";
+  config.topicSysFlag = wire.topicSysFlag;
+  config.order = wire.order;
+  config.attributes = wire.attributes;
+  return config;
 }
 
 }  // namespace mqclient::broker

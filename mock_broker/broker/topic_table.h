@@ -57,6 +57,8 @@ class TopicTable {
   enum class Change { kNone, kMade, kFull };
   /// Makes or replaces a topic; kNone: it was there exactly so. kFull: there are topics_max already.
   Change put(TopicConfig config, std::int64_t wall_ms);
+  /// Before the broker serves: takes a table of before in, as far as it is not the system's; topics_max does not count.
+  void restore(const protocol::TopicConfigSerializeWrapper& table, const BrokerOptions& options);
   protocol::DataVersion version() const;
 
   /// Topics every broker has from its start (TopicConfigManager.java): name, queues, permission.
@@ -72,5 +74,8 @@ class TopicTable {
 
 /// The form the nameserver is told.
 protocol::TopicConfig toWire(const TopicConfig& config, std::int32_t broker_permission);
+/// The form in which no permission is taken away.
+protocol::TopicConfig toWire(const TopicConfig& config);
+TopicConfig fromWire(const protocol::TopicConfig& wire);
 
 }  // namespace mqclient::broker

@@ -55,11 +55,12 @@ std::optional<std::string> changeAttributes(std::map<std::string, std::string>& 
 
 std::optional<BrokerCore::Refusal> BrokerCore::putTopic(TopicConfig config) {
   const std::string name = config.topicName;
-  switch (topics_.put(std::move(config), engine_->wallMillis())) {
+  switch (topics_.put(std::move(config), wallMillis())) {
     case TopicTable::Change::kFull:
       return Refusal{ResponseCode::SYSTEM_ERROR,
                      "this broker has " + std::to_string(options_.topics_max) + " topics and takes no more"};
     case TopicTable::Change::kMade:
+      config_files_.write(topics_);
       registration_->announce(name);
       break;
     case TopicTable::Change::kNone:

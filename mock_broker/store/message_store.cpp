@@ -13,6 +13,8 @@ std::string_view toString(PutStatus s) noexcept {
   switch (s) {
     case PutStatus::PUT_OK:
       return "PUT_OK";
+    case PutStatus::FLUSH_DISK_TIMEOUT:
+      return "FLUSH_DISK_TIMEOUT";
     case PutStatus::MESSAGE_ILLEGAL:
       return "MESSAGE_ILLEGAL";
     case PutStatus::CREATE_MAPPED_FILE_FAILED:

@@ -28,7 +28,7 @@ struct MessageStoreOptions {
 };
 
 /// How a put ended. PutMessageStatus.java, as far as this store can end so.
-enum class PutStatus { PUT_OK, MESSAGE_ILLEGAL, CREATE_MAPPED_FILE_FAILED, SERVICE_NOT_AVAILABLE };
+enum class PutStatus { PUT_OK, FLUSH_DISK_TIMEOUT, MESSAGE_ILLEGAL, CREATE_MAPPED_FILE_FAILED, SERVICE_NOT_AVAILABLE };
 std::string_view toString(PutStatus) noexcept;
 
 /// How a read ended. GetMessageStatus.java
@@ -133,6 +133,7 @@ class MessageStore {
   base::Slice record(const ConsumeQueue& queue, std::int64_t offset) const;
 
   const CommitLog& log() const noexcept { return log_; }
+  const FileSystem& files() const noexcept { return *files_; }
 
   /// maxFilterMessageSize: bytes of units one call looks at, so 800 units.
   static constexpr std::int64_t kFilterBytesMax = 16'000;

@@ -59,4 +59,11 @@ Result<GetConsumerStatusBody> GetConsumerStatusBody::decode(std::string_view tex
   return json::decode<GetConsumerStatusBody>(text, "GetConsumerStatusBody");
 }
 
+std::string ConsumerOffsetSerializeWrapper::encode() const {
+  return json::encode(*this);
+}
+Result<ConsumerOffsetSerializeWrapper> ConsumerOffsetSerializeWrapper::decode(std::string_view text) {
+  return json::decode<ConsumerOffsetSerializeWrapper>(text, "ConsumerOffsetSerializeWrapper");
+}
+
 }  // namespace mqclient::protocol

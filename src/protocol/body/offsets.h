@@ -8,6 +8,7 @@
 
 #include "mqclient/error.h"
 #include "protocol/body/message_queue.h"
+#include "protocol/body/topic_config.h"
 #include "protocol/field.h"
 
 namespace mqclient::protocol {
@@ -44,6 +45,21 @@ struct GetConsumerStatusBody {
   /// Errors   kCorrupt.
   static Result<GetConsumerStatusBody> decode(std::string_view json);
   bool operator==(const GetConsumerStatusBody&) const = default;
+};
+
+/// config/consumerOffset.json, and reply to GET_ALL_CONSUMER_OFFSET. groupTopicMap, which follows from it, is left out.
+struct ConsumerOffsetSerializeWrapper {
+  std::map<std::string, std::map<std::int32_t, std::int64_t>> offsetTable{};  ///< "topic@group" to next offset by queue
+  DataVersion dataVersion{};
+
+  static constexpr auto fields() {
+    using H = ConsumerOffsetSerializeWrapper;
+    return std::tuple{may("dataVersion", &H::dataVersion), may("offsetTable", &H::offsetTable)};
+  }
+  std::string encode() const;
+  /// Errors   kCorrupt.
+  static Result<ConsumerOffsetSerializeWrapper> decode(std::string_view json);
+  bool operator==(const ConsumerOffsetSerializeWrapper&) const = default;
 };
 
 }  // namespace mqclient::protocol

@@ -38,6 +38,13 @@ Result<SubscriptionGroupConfig> SubscriptionGroupConfig::decode(std::string_view
   return json::decode<SubscriptionGroupConfig>(text, "SubscriptionGroupConfig");
 }
 
+std::string SubscriptionGroupWrapper::encode() const {
+  return json::encode(*this);
+}
+Result<SubscriptionGroupWrapper> SubscriptionGroupWrapper::decode(std::string_view text) {
+  return json::decode<SubscriptionGroupWrapper>(text, "SubscriptionGroupWrapper");
+}
+
 std::string KVTable::encode() const {
   return json::encode(*this);
 }

@@ -132,4 +132,21 @@ struct SubscriptionGroupConfig {
   bool operator==(const SubscriptionGroupConfig&) const = default;
 };
 
+/// config/subscriptionGroup.json, and reply to GET_ALL_SUBSCRIPTIONGROUP_CONFIG.
+struct SubscriptionGroupWrapper {
+  std::map<std::string, SubscriptionGroupConfig> subscriptionGroupTable{};
+  std::map<std::string, RawJson> forbiddenTable{};  ///< carried, not read
+  DataVersion dataVersion{};
+
+  static constexpr auto fields() {
+    using H = SubscriptionGroupWrapper;
+    return std::tuple{may("dataVersion", &H::dataVersion), may("forbiddenTable", &H::forbiddenTable),
+                      may("subscriptionGroupTable", &H::subscriptionGroupTable)};
+  }
+  std::string encode() const;
+  /// Errors   kCorrupt.
+  static Result<SubscriptionGroupWrapper> decode(std::string_view json);
+  bool operator==(const SubscriptionGroupWrapper&) const = default;
+};
+
 }  // namespace mqclient::protocol
