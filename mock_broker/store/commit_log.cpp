@@ -25,6 +25,8 @@ Result<CommitLog::Place> CommitLog::place(std::size_t bytes) {
   }
   const Place place{writing_->data() + (write_offset_ - segment_start_), write_offset_};
   write_offset_ += static_cast<std::int64_t>(bytes);
+  // The log ends here for whoever reads it from the file: a block used before holds records that were at these places.
+  base::putBe64(place.at + bytes, 0);
   return place;
 }
 

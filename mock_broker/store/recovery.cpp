@@ -98,6 +98,7 @@ Result<RecoveryReport> MessageStore::recover() {
     // The last segment is full to its blank: the next record would begin a segment that does not exist yet.
     auto next = files_->map(CommitLog::pathOf(end), static_cast<std::size_t>(segment_bytes), Fill::kAnything);
     if (!next) return std::move(next).error();
+    base::putBe64((*next)->data(), 0);  // ends the log, as place() does
     segments.push_back(*std::move(next));
   }
   log_.restore(std::move(segments), min, end);

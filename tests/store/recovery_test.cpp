@@ -107,6 +107,23 @@ TEST(Recovery, WhatLayBehindTheDamageNeverComesBack) {
   EXPECT_EQ(allOf(StoreUnderTest(disk, smallLog())), (std::vector<std::string>{"body 1", "BODY 2"}));
 }
 
+TEST(Recovery, ASegmentInMemoryUsedBeforeShowsNothingOfBefore) {
+  const std::shared_ptr<MemoryDisk> disk = makeMemoryDisk(1, Fill::kAnything);
+  MessageStoreOptions options;
+  options.log.segment_bytes = 64u << 10;  // so large that its block is used again
+  options.log.bytes_max = 2 * options.log.segment_bytes;
+  {
+    StoreUnderTest before(disk, options);
+    for (int i = 0; i < 3; ++i) ASSERT_EQ(before.put("body " + std::to_string(i)).status, PutStatus::PUT_OK);
+  }
+  disk->remove(CommitLog::pathOf(0)).value();
+  {
+    StoreUnderTest again(disk, options);
+    ASSERT_EQ(again.put("BODY 0").status, PutStatus::PUT_OK);
+  }
+  EXPECT_EQ(allOf(StoreUnderTest(disk, options)), std::vector<std::string>{"BODY 0"});
+}
+
 TEST(Recovery, ALogWithAGapEndsAtIt) {
   const std::shared_ptr<MemoryDisk> disk = makeMemoryDisk(1);
   {
