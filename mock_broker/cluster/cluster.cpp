@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/completion.h"
-#include "base/strand.h"
+#include "mock_broker/cluster/wait_for.h"
 #include "mock_broker/faults/fault_transport.h"
 #include "protocol/hash.h"
 #include "protocol/message_access.h"
@@ -38,16 +37,16 @@ Result<base::Ref<base::Engine>> engineFor(const MockClusterOptions& options) {
   return base::Ref<base::Engine>(sim::makeSimEngine(std::move(sim)));
 }
 
-/// Waits for `start(completion)` where waiting is allowed; else only starts it.
-template <class F>
-Result<void> waitFor(base::Engine& engine, F start) {
-  auto operation = base::makeOperation<void>(engine.callbackTarget());
-  start(std::move(operation.completion));
-  if (!base::Activation::ofThisThread().mayAwait()) {
-    std::move(operation.future).detach();
-    return {};
+broker::FlushDiskType flushDiskType(MockFlush flush) {
+  switch (flush) {
+    case MockFlush::kNever:
+      return broker::FlushDiskType::NO_FLUSH;
+    case MockFlush::kAsync:
+      return broker::FlushDiskType::ASYNC_FLUSH;
+    case MockFlush::kSync:
+      return broker::FlushDiskType::SYNC_FLUSH;
   }
-  return std::move(operation.future).get();
+  return broker::FlushDiskType::NO_FLUSH;
 }
 
 MessageExt toMessageExt(const broker::StoredMessage& m, const std::string& broker_name) {
@@ -116,30 +115,25 @@ Result<std::shared_ptr<Cluster>> Cluster::start(Setup setup) {
 Result<void> Cluster::startNodes() {
   // Names of addresses are ours in process; of a machine's ports we take what is free.
   const auto addressOf = [tcp = !network_](int port) { return "127.0.0.1:" + std::to_string(tcp ? 0 : port); };
+  std::vector<base::Ref<nameserver::Nameserver>> nameservers;
   for (int i = 0; i < options_.nameservers; ++i) {
-    nameserver::NameserverOptions ns;
-    ns.address = addressOf(kNameserverPort + i);
-    auto started = nameserver::Nameserver::start(
-        engine_, transportOf(NodeRole::kNameserver, "nameserver-" + std::to_string(i)), log_, std::move(ns));
+    auto started = makeNameserver(static_cast<std::size_t>(i), addressOf(kNameserverPort + i));
     if (!started) return started.error();
     nameserver_addresses_.push_back((*started)->address());
-    nameservers_.push_back(std::move(*started));
+    nameservers.push_back(std::move(*started));
   }
   std::vector<Node> nodes;
   for (int i = 0; i < options_.brokers; ++i) {
-    Node node{brokerNameOf(i), addressOf(kBrokerPort + i * kPortsPerBroker), {}};
-    auto started = broker::Broker::start(brokerOptions(node));
-    if (!started) return started.error();
-    node.broker = std::move(*started);
-    node.address = node.broker->address();
-    nodes.push_back(std::move(node));
+    auto node = makeNode(brokerNameOf(i));
+    if (!node) return node.error();
+    nodes.push_back(*std::move(node));
   }
   for (const Node& node : nodes) {
-    auto registered =
-        waitFor(*engine_, [&](base::Completion<void> done) { node.broker->whenRegistered(std::move(done)); });
-    if (!registered) return registered.error();
+    if (auto known = waitUntilKnown(node); !known) return known;
   }
   base::MutexLock lock(mutex_);
+  nameservers_ = std::move(nameservers);
+  namesrv_list_ = nameserver_addresses_;
   nodes_ = std::move(nodes);
   return {};
 }
@@ -161,6 +155,39 @@ const base::Ref<faults::FaultPlan>& Cluster::watchedFaults() const {
   return faults_;
 }
 
+Result<base::Ref<nameserver::Nameserver>> Cluster::makeNameserver(std::size_t index, std::string address) const {
+  nameserver::NameserverOptions options;
+  options.address = std::move(address);
+  return nameserver::Nameserver::start(
+      engine_, transportOf(NodeRole::kNameserver, "nameserver-" + std::to_string(index)), log_, std::move(options));
+}
+
+Result<Cluster::Node> Cluster::makeNode(std::string name) {
+  Node node;
+  node.name = std::move(name);
+  node.disk = makeDisk();
+  {
+    base::MutexLock lock(mutex_);
+    node.address = "127.0.0.1:" + std::to_string(network_ ? kBrokerPort + brokers_made_++ * kPortsPerBroker : 0);
+  }
+  auto started = broker::Broker::start(brokerOptions(node));
+  if (!started) return started.error();
+  node.broker = *std::move(started);
+  node.address = node.broker->address();
+  return node;
+}
+
+Result<void> Cluster::waitUntilKnown(const Node& node) const {
+  return waitFor(*engine_, [&](base::Completion<void> done) { node.broker->whenRegistered(std::move(done)); });
+}
+
+std::shared_ptr<store::MemoryDisk> Cluster::makeDisk() {
+  base::MutexLock lock(mutex_);
+  // Nobody ever sees what a disk without a flush had kept, so it need not cost zeros.
+  const store::Fill fill = options_.flush == MockFlush::kNever ? store::Fill::kAnything : store::Fill::kZero;
+  return store::makeMemoryDisk(options_.seed + disks_made_++, fill);
+}
+
 broker::BrokerOptions Cluster::brokerOptions(const Node& node) const {
   broker::BrokerOptions o;
   o.engine = engine_;
@@ -170,8 +197,14 @@ broker::BrokerOptions Cluster::brokerOptions(const Node& node) const {
   o.brokerName = node.name;
   o.namesrvAddrs = nameserver_addresses_;
   o.defaultTopicQueueNums = options_.defaultTopicQueueNums;
+  o.files = node.disk;
+  o.flushDiskType = flushDiskType(options_.flush);
   if (adjust_) adjust_(o);
   return o;
+}
+
+std::string Cluster::clusterName() const {
+  return broker::BrokerOptions{}.brokerClusterName;
 }
 
 Cluster::~Cluster() {
@@ -207,7 +240,17 @@ base::Ref<broker::Broker> Cluster::runningBroker(std::string_view name) const {
   return {};
 }
 
+Error Cluster::noSuchBroker(std::string_view name) const {
+  std::string known;
+  for (const std::string& n : brokerNames()) known += (known.empty() ? "" : ", ") + n;
+  return Error(ErrorCode::kInvalidArgument, "there is no broker " + std::string(name) + "; there are: " + known);
+}
+
 Result<void> Cluster::stopBroker(std::string_view name) {
+  return endBroker(name, Ending::kOrderly);
+}
+
+Result<void> Cluster::endBroker(std::string_view name, Ending ending) {
   base::Ref<broker::Broker> broker;
   {
     base::MutexLock lock(mutex_);
@@ -216,45 +259,58 @@ Result<void> Cluster::stopBroker(std::string_view name) {
     }
   }
   if (!broker) return {};
-  return waitFor(*engine_, [&](base::Completion<void> done) { broker->stop(std::move(done)); });
+  return waitFor(*engine_, [&](base::Completion<void> done) {
+    ending == Ending::kOrderly ? broker->stop(std::move(done)) : broker->kill(std::move(done));
+  });
 }
 
-Result<void> Cluster::startBroker(std::string_view name) {
-  for (const Node& node : nodes()) {
-    if (node.name != name || node.broker) continue;
+Result<void> Cluster::startBroker(std::string_view name, DiskAtStart disk) {
+  for (Node& node : nodes()) {
+    if (node.name != name) continue;
+    if (node.broker) return {};
+    if (disk == DiskAtStart::kWiped) node.disk = makeDisk();
     auto started = broker::Broker::start(brokerOptions(node));
     if (!started) return started.error();
     const base::Ref<broker::Broker> broker = *started;
     {
       base::MutexLock lock(mutex_);
       const auto at = std::ranges::find(nodes_, node.name, &Node::name);
-      if (stopped_ || at->broker)
+      if (stopped_ || at == nodes_.end() || at->broker)
         return Error(ErrorCode::kClosed, "the broker was started or the cluster stopped meanwhile");
-      at->broker = broker;
+      at->broker = node.broker = broker;
+      at->disk = node.disk;
+      at->address = broker->address();
     }
-    return waitFor(*engine_, [&](base::Completion<void> done) { broker->whenRegistered(std::move(done)); });
+    return waitUntilKnown(node);
   }
-  return {};
+  return noSuchBroker(name);
 }
 
 void Cluster::stop() {
-  std::vector<Node> nodes;
+  std::vector<base::Ref<broker::Broker>> brokers;
+  std::vector<base::Ref<nameserver::Nameserver>> nameservers;
   {
     base::MutexLock lock(mutex_);
     if (std::exchange(stopped_, true)) return;
     for (Node& node : nodes_) {
-      if (node.broker) nodes.push_back(Node{node.name, node.address, std::move(node.broker)});
+      if (node.broker) brokers.push_back(std::move(node.broker));
+    }
+    for (auto& nameserver : nameservers_) {
+      if (nameserver) nameservers.push_back(std::move(nameserver));
     }
   }
-  for (const Node& node : nodes) {
-    (void)waitFor(*engine_, [&](base::Completion<void> done) { node.broker->stop(std::move(done)); });
+  for (const auto& broker : brokers) {
+    (void)waitFor(*engine_, [&](base::Completion<void> done) { broker->stop(std::move(done)); });
   }
-  for (const auto& nameserver : nameservers_) {
+  for (const auto& nameserver : nameservers) {
     (void)waitFor(*engine_, [&](base::Completion<void> done) { nameserver->close(std::move(done)); });
   }
 }
 
-Result<void> Cluster::createTopic(const TopicConfig& config) {
+namespace {
+
+/// As the brokers keep it, unless somebody would lose messages by it.
+Result<broker::TopicConfig> checkedTopic(const TopicConfig& config) {
   if (config.readQueueNums < config.writeQueueNums) {
     return Error(ErrorCode::kInvalidArgument,
                  "topic " + config.topicName + ": readQueueNums " + std::to_string(config.readQueueNums) +
@@ -267,13 +323,25 @@ Result<void> Cluster::createTopic(const TopicConfig& config) {
   wanted.writeQueueNums = config.writeQueueNums;
   wanted.perm = config.perm;
   wanted.order = config.order;
+  return wanted;
+}
+
+}  // namespace
+
+Result<void> Cluster::createTopic(const TopicConfig& config) {
   for (const Node& node : nodes()) {
     if (!node.broker) continue;
-    auto updated =
-        waitFor(*engine_, [&](base::Completion<void> done) { node.broker->updateTopic(wanted, std::move(done)); });
-    if (!updated) return updated;
+    if (auto updated = updateTopic(node.name, config); !updated) return updated;
   }
   return {};
+}
+
+Result<void> Cluster::updateTopic(std::string_view broker_name, const TopicConfig& config) {
+  auto wanted = checkedTopic(config);
+  if (!wanted) return wanted.error();
+  auto broker = mustRun(broker_name);
+  if (!broker) return broker.error();
+  return waitFor(*engine_, [&](base::Completion<void> done) { (*broker)->updateTopic(*wanted, std::move(done)); });
 }
 
 bool Cluster::inspect(std::string_view broker_name, UniqueFunction<void(const broker::Inspection&)> look) const {

@@ -12,6 +12,7 @@
 #include "mock_broker/broker/broker.h"
 #include "mock_broker/faults/fault_plan.h"
 #include "mock_broker/nameserver/nameserver.h"
+#include "mock_broker/store/memory_disk.h"
 #include "mqclient/mock_cluster.h"
 #include "remoting/in_process.h"
 
@@ -47,13 +48,49 @@ class Cluster {
   const base::Ref<faults::FaultPlan>& faults() const noexcept { return faults_; }
   /// The same, watching from this call on.
   const base::Ref<faults::FaultPlan>& watchedFaults() const;
+  /// brokerClusterName of its brokers.
+  std::string clusterName() const;
   const std::vector<std::string>& nameserverAddresses() const noexcept { return nameserver_addresses_; }
 
   std::vector<std::string> brokerNames() const;
   std::string brokerAddress(std::string_view name) const;
   bool brokerRunning(std::string_view name) const;
   Result<void> stopBroker(std::string_view name);
-  Result<void> startBroker(std::string_view name);
+  /// kKept: with what its disk has. kWiped: on a new one.
+  enum class DiskAtStart { kKept, kWiped };
+  Result<void> startBroker(std::string_view name, DiskAtStart disk = DiskAtStart::kKept);
+
+  // ---- topology.cpp
+  Result<void> addBroker(std::string name);
+  /// Out of the routes first; stopped once nothing was asked for kQuiet and no pull is held, at the latest after
+  /// `wait`.
+  Result<void> removeBroker(std::string_view name, base::Millis wait);
+  /// Stopped, and started with its state at another address; port 0: a free one.
+  Result<void> moveBroker(std::string_view name, std::string address);
+  Result<void> updateTopic(std::string_view broker_name, const TopicConfig& config);
+  enum class Visible { kNo, kYes };
+  Result<void> setVisible(std::string_view broker_name, Visible visible);
+  static constexpr base::Millis kQuiet{1'000};
+
+  bool nameserverRunning(std::size_t index) const;
+  Result<void> stopNameserver(std::size_t index);
+  /// Comes back with empty tables: the brokers' next registrations fill them.
+  Result<void> startNameserver(std::size_t index);
+  /// Runs `change` in the nameserver's strand. kInvalidArgument: it is stopped.
+  Result<void> direct(std::size_t index, UniqueFunction<void(nameserver::RouteScript&)> change);
+  Result<void> forgetTopic(std::size_t index, std::string topic);
+  /// The list an address server of this cluster would answer with; at first every nameserver.
+  std::vector<std::string> namesrvList() const;
+  void setNamesrvList(std::vector<std::string> addresses);
+
+  // ---- crash.cpp
+  Result<void> killBroker(std::string_view name);
+  /// kWouldBlock where waiting is not allowed: the broker must have ended before its disk forgets.
+  Result<void> losePower(std::string_view name, store::MemoryDisk::Unflushed unflushed);
+  /// The disk of a broker, running or not.
+  Result<std::shared_ptr<store::MemoryDisk>> disk(std::string_view name) const;
+  Result<void> skewWallClock(std::string_view broker_name, base::Millis by);
+
   /// Stops every node; idempotent. Waits where waiting is allowed, else only begins.
   void stop();
 
@@ -68,11 +105,23 @@ class Cluster {
   struct Node {
     std::string name;
     std::string address;
+    std::shared_ptr<store::MemoryDisk> disk;
     base::Ref<broker::Broker> broker;  // null while stopped
+    Visible visible{Visible::kYes};
   };
+  enum class Ending { kOrderly, kKilled };
 
   explicit Cluster(Setup setup);
   Result<void> startNodes();
+  Result<Node> makeNode(std::string name);
+  Result<void> waitUntilKnown(const Node& node) const;
+  Result<void> endBroker(std::string_view name, Ending ending);
+  Result<base::Ref<nameserver::Nameserver>> makeNameserver(std::size_t index, std::string address) const;
+  std::shared_ptr<store::MemoryDisk> makeDisk();
+  Error noSuchBroker(std::string_view name) const;
+  Result<base::Ref<broker::Broker>> mustRun(std::string_view name) const;
+  base::Ref<nameserver::Nameserver> runningNameserver(std::size_t index) const;
+  Result<void> waitUntilQuiet(broker::Broker& broker, base::Millis wait) const;
   broker::BrokerOptions brokerOptions(const Node& node) const;
   /// What a node listens through.
   base::Ref<remoting::Transport> transportOf(NodeRole role, std::string name) const;
@@ -87,9 +136,12 @@ class Cluster {
   const base::Ref<faults::FaultPlan> faults_;
   void (*const adjust_)(broker::BrokerOptions&);
   std::vector<std::string> nameserver_addresses_;  // set by start
-  std::vector<base::Ref<nameserver::Nameserver>> nameservers_;
 
   mutable base::Mutex mutex_;
+  std::vector<base::Ref<nameserver::Nameserver>> nameservers_ MQ_GUARDED_BY(mutex_);  // null while stopped
+  std::vector<std::string> namesrv_list_ MQ_GUARDED_BY(mutex_);
+  int brokers_made_ MQ_GUARDED_BY(mutex_) = 0;
+  std::uint64_t disks_made_ MQ_GUARDED_BY(mutex_) = 0;
   std::vector<Node> nodes_ MQ_GUARDED_BY(mutex_);
   bool stopped_ MQ_GUARDED_BY(mutex_) = false;
 };

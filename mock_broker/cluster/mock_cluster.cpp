@@ -27,6 +27,7 @@ sim::SimEngine* virtualEngine(const std::shared_ptr<void>& engine) {
 struct MockCluster::Impl {
   std::shared_ptr<cluster::Cluster> cluster;
   std::string name;
+  Result<std::size_t> indexOf(int nameserver) const;
   bool owner = false;  // made by start(): the cluster ends with this handle
   VirtualClock clock;
 };
@@ -45,28 +46,16 @@ Result<void> VirtualClock::advanceToNextTimer() {
   return {};
 }
 
+Result<void> VirtualClock::advanceUntil(UniqueFunction<bool()> condition, Millis at_most) {
+  if (!engine_) return noVirtualTime();
+  if (virtualEngine(engine_)->pumpUntil(std::move(condition), at_most)) return {};
+  return Error(ErrorCode::kTimeout, "the condition was not met within " + std::to_string(at_most.count()) + " ms");
+}
+
 Result<void> VirtualClock::stepWallClock(Millis by) {
   if (!engine_) return noVirtualTime();
   virtualEngine(engine_)->stepWallClock(by);
   return {};
-}
-
-// ---- MockBroker
-
-const std::string& MockBroker::name() const {
-  return name_;
-}
-const std::string& MockBroker::address() const {
-  return address_;
-}
-bool MockBroker::running() const {
-  return static_cast<cluster::Cluster*>(cluster_.get())->brokerRunning(name_);
-}
-Result<void> MockBroker::stop() {
-  return static_cast<cluster::Cluster*>(cluster_.get())->stopBroker(name_);
-}
-Result<void> MockBroker::start() {
-  return static_cast<cluster::Cluster*>(cluster_.get())->startBroker(name_);
 }
 
 // ---- MockCluster
@@ -133,18 +122,56 @@ VirtualClock& MockCluster::clock() {
 }
 
 Result<MockBroker> MockCluster::broker(std::string_view name) const {
-  std::string known;
-  for (const std::string& n : impl_->cluster->brokerNames()) {
-    if (n == name) {
-      MockBroker handle;
-      handle.cluster_ = impl_->cluster;
-      handle.name_ = n;
-      handle.address_ = impl_->cluster->brokerAddress(n);
-      return handle;
-    }
-    known += known.empty() ? n : ", " + n;
+  if (auto known = impl_->cluster->disk(name); !known) return known.error();
+  MockBroker handle;
+  handle.cluster_ = impl_->cluster;
+  handle.name_ = name;
+  return handle;
+}
+
+Result<MockBroker> MockCluster::addBroker(std::string name) {
+  if (auto added = impl_->cluster->addBroker(name); !added) return added.error();
+  return broker(name);
+}
+
+Result<void> MockCluster::removeBroker(std::string_view name, Millis wait) {
+  return impl_->cluster->removeBroker(name, wait);
+}
+
+Result<std::size_t> MockCluster::Impl::indexOf(int nameserver) const {
+  const std::size_t count = cluster->nameserverAddresses().size();
+  if (nameserver >= 0 && static_cast<std::size_t>(nameserver) < count) return static_cast<std::size_t>(nameserver);
+  return Error(ErrorCode::kInvalidArgument, "there is no nameserver " + std::to_string(nameserver) +
+                                                "; there are 0 to " + std::to_string(count - 1));
+}
+
+Result<MockNameserver> MockCluster::nameserver(int index) const {
+  const auto found = impl_->indexOf(index);
+  if (!found) return found.error();
+  MockNameserver handle;
+  handle.cluster_ = impl_->cluster;
+  handle.index_ = *found;
+  return handle;
+}
+
+Result<ClientOptions> MockCluster::discoveringClient() const {
+  if (impl_->cluster->options().transport != MockTransport::kMemory) {
+    return Error(ErrorCode::kInvalidArgument, "this cluster is on TCP: give its clients the URL of an HTTP server");
   }
-  return Error(ErrorCode::kInvalidArgument, "there is no broker " + std::string(name) + "; there are: " + known);
+  ClientOptions options = client();
+  options.namesrvAddr += "?addressing=server";
+  return options;
+}
+
+Result<void> MockCluster::tellNameservers(const std::vector<int>& indices) {
+  std::vector<std::string> addresses;
+  for (const int index : indices) {
+    const auto found = impl_->indexOf(index);
+    if (!found) return found.error();
+    addresses.push_back(impl_->cluster->nameserverAddresses()[*found]);
+  }
+  impl_->cluster->setNamesrvList(std::move(addresses));
+  return {};
 }
 
 std::vector<std::string> MockCluster::brokerNames() const {

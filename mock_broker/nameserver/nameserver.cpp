@@ -71,6 +71,20 @@ void Nameserver::inspect(UniqueFunction<void(const RouteInfo&)> look) {
   strand_.post(self(), [this, look = std::move(look)]() mutable { look(routes_); });
 }
 
+void Nameserver::direct(UniqueFunction<void(RouteScript&)> change, base::Completion<void> done) {
+  strand_.post(self(), [this, change = std::move(change), done = std::move(done)]() mutable {
+    change(script_);
+    std::move(done)(Result<void>());
+  });
+}
+
+void Nameserver::forget(std::string topic, base::Completion<void> done) {
+  strand_.post(self(), [this, topic = std::move(topic), done = std::move(done)]() mutable {
+    routes_.forget(topic);
+    std::move(done)(Result<void>());
+  });
+}
+
 void Nameserver::handle(remoting::Request&& request, remoting::Responder&& responder) noexcept {
   switch (request.command.requestCode()) {
     case RequestCode::REGISTER_BROKER:
@@ -89,7 +103,7 @@ void Nameserver::handle(remoting::Request&& request, remoting::Responder&& respo
 
 void Nameserver::onPeerClosed(remoting::Peer& peer) noexcept {
   strand_.post(self(), [this, id = peer.id()] {
-    if (broker_peers_.erase(id) > 0) routes_.onConnectionClosed(id);
+    if (broker_peers_.erase(id) > 0 && !script_.frozen()) routes_.onConnectionClosed(id);
   });
 }
 
@@ -109,6 +123,9 @@ void Nameserver::registerBroker(remoting::Request&& request, remoting::Responder
   strand_.post(
       self(), [this, r = std::move(r), peer = std::move(request.peer), responder = std::move(responder)]() mutable {
         if (closed_) return std::move(responder).discard(remoting::Discard::kStopping);
+        if (script_.frozen()) {
+          return std::move(responder).answer(ResponseCode::SUCCESS, {}, protocol::RegisterBrokerResponseHeader{});
+        }
         const auto answer = routes_.registerBroker(r, peer->id(), engine_->now());
         if (!answer) return std::move(responder).answer(ResponseCode::SYSTEM_ERROR, "register broker failed");
         if (peer->open()) {
@@ -126,7 +143,7 @@ void Nameserver::unregisterBroker(remoting::Request&& request, remoting::Respond
   auto header = protocol::decodeHeader<protocol::UnRegisterBrokerRequestHeader>(request.command.ext);
   if (!header) return std::move(responder).answer(ResponseCode::SYSTEM_ERROR, header.error().message());
   strand_.post(self(), [this, h = std::move(*header), responder = std::move(responder)]() mutable {
-    routes_.unregisterBroker(h.clusterName, h.brokerAddr, h.brokerName, h.brokerId);
+    if (!script_.frozen()) routes_.unregisterBroker(h.clusterName, h.brokerAddr, h.brokerName, h.brokerId);
     std::move(responder).answer(ResponseCode::SUCCESS);
   });
 }
@@ -139,7 +156,7 @@ void Nameserver::getRoute(remoting::Request&& request, remoting::Responder&& res
       request.command.version >= protocol::version::V4_9_4 || header->acceptStandardJsonOnly.value_or(false);
   strand_.post(self(), [this, topic = std::move(header->topic), standard, responder = std::move(responder)]() mutable {
     if (closed_) return std::move(responder).discard(remoting::Discard::kStopping);
-    const auto route = routes_.route(topic);
+    const auto route = script_.next(topic, routes_);
     if (!route) {
       return std::move(responder).answer(ResponseCode::TOPIC_NOT_EXIST,
                                          "No topic route info in name server for the topic: " + topic);
@@ -157,7 +174,7 @@ void Nameserver::queryDataVersion(remoting::Request&& request, remoting::Respond
   auto theirs = protocol::DataVersion::decode(body.text());
   if (!theirs) return std::move(responder).answer(ResponseCode::SYSTEM_ERROR, theirs.error().message());
   strand_.post(self(), [this, h = std::move(*header), theirs = *theirs, responder = std::move(responder)]() mutable {
-    routes_.touch(h.clusterName, h.brokerAddr, engine_->now());
+    if (!script_.frozen()) routes_.touch(h.clusterName, h.brokerAddr, engine_->now());
     const protocol::DataVersion* ours = routes_.dataVersion(h.clusterName, h.brokerAddr);
     const protocol::QueryDataVersionResponseHeader answer{.changed = ours == nullptr || !(*ours == theirs)};
     base::Chain answer_body;
@@ -168,7 +185,8 @@ void Nameserver::queryDataVersion(remoting::Request&& request, remoting::Respond
 
 void Nameserver::scan() noexcept {
   if (closed_) return;
-  for (const std::uint64_t connection : routes_.expire(engine_->now())) {
+  const auto silent = script_.frozen() ? std::vector<std::uint64_t>() : routes_.expire(engine_->now());
+  for (const std::uint64_t connection : silent) {
     const auto peer = broker_peers_.find(connection);
     if (peer == broker_peers_.end()) continue;
     log_->write(LogLevel::kWarn, kComponent, "broker at " + peer->second->address() + " fell silent: removed");

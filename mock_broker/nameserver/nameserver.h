@@ -8,6 +8,7 @@
 #include "base/strand.h"
 #include "base/timer.h"
 #include "mock_broker/nameserver/route_info.h"
+#include "mock_broker/nameserver/route_script.h"
 #include "remoting/remoting_server.h"
 #include "remoting/responder.h"
 #include "remoting/transport.h"
@@ -34,6 +35,10 @@ class Nameserver final : public remoting::RequestHandler {
   void close(base::Completion<void> done);
   /// Runs `look` over the tables inside the strand.
   void inspect(UniqueFunction<void(const RouteInfo&)> look);
+  /// Runs `change` inside the strand: what is asked afterwards is answered by it.
+  void direct(UniqueFunction<void(RouteScript&)> change, base::Completion<void> done);
+  /// Drops a topic from the tables, until a broker's next whole registration brings it back.
+  void forget(std::string topic, base::Completion<void> done);
 
   void handle(remoting::Request&& request, remoting::Responder&& responder) noexcept override;
   void onPeerClosed(remoting::Peer& peer) noexcept override;
@@ -56,6 +61,7 @@ class Nameserver final : public remoting::RequestHandler {
   base::Strand strand_;
   // below: strand only
   RouteInfo routes_;
+  RouteScript script_;
   std::map<std::uint64_t, base::Ref<remoting::Peer>> broker_peers_;  // connections that brokers registered over
   base::FunctionTimer scan_timer_;
   bool closed_ = false;

@@ -55,6 +55,8 @@ class RouteInfo {
   /// Removes brokers that were silent for longer than their timeout; answers their connections, to be closed.
   std::vector<std::uint64_t> expire(base::SteadyTime now);
 
+  void forget(const std::string& topic) { topics_.erase(topic); }
+
   /// Nullopt: no queue data for the topic, or none of its brokers is known (TOPIC_NOT_EXIST).
   std::optional<protocol::TopicRouteData> route(const std::string& topic) const;
   std::size_t brokers() const noexcept { return live_.size(); }
