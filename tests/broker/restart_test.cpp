@@ -59,7 +59,7 @@ struct Restart : BrokerTest {
     EXPECT_EQ(commit(17)->code(), ResponseCode::SUCCESS);
   }
 
-  const std::shared_ptr<store::MemoryDisk> disk = store::makeMemoryDisk(1);
+  std::shared_ptr<store::MemoryDisk> disk = store::makeMemoryDisk(1);
 };
 
 TEST_F(Restart, AKilledBrokerComesBackWithEverythingItAnswered) {
@@ -150,6 +150,56 @@ TEST_F(Restart, APowerLossCostsOneIntervalWhereFlushIsNot) {
   losePower();
   begin(FlushDiskType::ASYNC_FLUSH);
   EXPECT_EQ(storedBodies(), (std::vector<std::string>{"a", "b", "e"}));
+}
+
+// R2, R24: the machine stops at each operation of a life in turn, whatever it was about.
+TEST_F(Restart, WhateverOperationTheMachineStopsAtTheBrokerStartsWithWhatItAnswered) {
+  constexpr std::size_t kKept = 9;  // three segments of four that are written, three records each
+  std::size_t moments = 0;
+  for (const Unflushed unflushed : {Unflushed::kGone, Unflushed::kSome}) {
+    bool lived = false;
+    for (std::uint64_t at = 1; !lived; ++at, ++moments) {
+      ASSERT_LT(at, 1'000u);
+      disk = store::makeMemoryDisk(at);
+      BrokerOptions options;
+      options.flushDiskType = FlushDiskType::SYNC_FLUSH;
+      options.mappedFileSizeCommitLog = 4096;
+      options.memoryLogBytesMax = 4 * 4096;
+      options.consumeQueueUnitsPerFile = 4;
+      begin(options);
+      std::vector<std::string> before;
+      const auto send = [&](int i) {
+        const std::string body = std::to_string(i) + std::string(1'000, '.');
+        const auto sent = client->send({.queueId = 0, .body = body});
+        engine->runUntilIdle();
+        if (sent->code() == ResponseCode::SUCCESS) before.push_back(body);
+      };
+      furnish();
+      send(0);
+      engine->advance(5s);  // the offsets are written
+      const std::uint64_t begun = disk->operations();
+      disk->dieAt(at);
+      for (int i = 1; i < 20; ++i) send(i);
+      (void)commit(18);
+      engine->advance(5s);
+      (void)client->createTopic("Another", 2);
+      lived = disk->operations() - begun < at;
+      losePower(unflushed);
+      begin(options);
+      // The oldest may have gone with their segment; what is left has no gap.
+      std::vector<std::string> left;
+      for (const std::string& body : storedBodies()) {
+        if (std::ranges::find(before, body) != before.end()) left.push_back(body);
+      }
+      ASSERT_LE(left.size(), before.size());
+      EXPECT_GE(left.size(), std::min<std::size_t>(before.size(), kKept)) << "stopped at operation " << at;
+      EXPECT_TRUE(std::equal(left.begin(), left.end(), before.end() - static_cast<std::ptrdiff_t>(left.size())))
+          << "stopped at operation " << at;
+      EXPECT_TRUE(committed() == 17 || committed() == 18) << "stopped at operation " << at;
+      kill();
+    }
+  }
+  EXPECT_GT(moments, 100u);
 }
 
 TEST_F(Restart, ASlowDiskIsSaidAndDelaysNobodyElse) {
