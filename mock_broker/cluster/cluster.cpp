@@ -255,7 +255,8 @@ Result<void> Cluster::endBroker(std::string_view name, Ending ending) {
   {
     base::MutexLock lock(mutex_);
     for (Node& node : nodes_) {
-      if (node.name == name) broker = std::move(node.broker);
+      if (node.name != name || !node.broker) continue;
+      broker = node.before = std::move(node.broker);
     }
   }
   if (!broker) return {};
@@ -264,10 +265,17 @@ Result<void> Cluster::endBroker(std::string_view name, Ending ending) {
   });
 }
 
+void Cluster::waitForTheEndOf(const Node& node) const {
+  if (!node.before) return;
+  (void)waitFor(*engine_, [&](base::Completion<void> done) { node.before->stop(std::move(done)); });
+}
+
 Result<void> Cluster::startBroker(std::string_view name, DiskAtStart disk) {
   for (Node& node : nodes()) {
     if (node.name != name) continue;
     if (node.broker) return {};
+    if (auto may = mayWaitFor("start()"); !may) return may;
+    waitForTheEndOf(node);
     if (disk == DiskAtStart::kWiped) node.disk = makeDisk();
     auto started = broker::Broker::start(brokerOptions(node));
     if (!started) return started.error();
@@ -278,6 +286,7 @@ Result<void> Cluster::startBroker(std::string_view name, DiskAtStart disk) {
       if (stopped_ || at == nodes_.end() || at->broker)
         return Error(ErrorCode::kClosed, "the broker was started or the cluster stopped meanwhile");
       at->broker = node.broker = broker;
+      at->before.reset();
       at->disk = node.disk;
       at->address = broker->address();
     }

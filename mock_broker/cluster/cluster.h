@@ -55,8 +55,10 @@ class Cluster {
   std::vector<std::string> brokerNames() const;
   std::string brokerAddress(std::string_view name) const;
   bool brokerRunning(std::string_view name) const;
+  /// Only begins where waiting is not allowed; so does killBroker().
   Result<void> stopBroker(std::string_view name);
-  /// kKept: with what its disk has. kWiped: on a new one.
+  /// kKept: with what its disk has. kWiped: on a new one. kWouldBlock where waiting is not allowed: the one before must
+  /// have ended. So do all that end a broker and go on.
   enum class DiskAtStart { kKept, kWiped };
   Result<void> startBroker(std::string_view name, DiskAtStart disk = DiskAtStart::kKept);
 
@@ -85,7 +87,6 @@ class Cluster {
 
   // ---- crash.cpp
   Result<void> killBroker(std::string_view name);
-  /// kWouldBlock where waiting is not allowed: the broker must have ended before its disk forgets.
   Result<void> losePower(std::string_view name, store::MemoryDisk::Unflushed unflushed);
   /// The disk of a broker, running or not.
   Result<std::shared_ptr<store::MemoryDisk>> disk(std::string_view name) const;
@@ -107,6 +108,7 @@ class Cluster {
     std::string address;
     std::shared_ptr<store::MemoryDisk> disk;
     base::Ref<broker::Broker> broker;  // null while stopped
+    base::Ref<broker::Broker> before;  // the one before, which may still be ending
     Visible visible{Visible::kYes};
   };
   enum class Ending { kOrderly, kKilled };
@@ -116,6 +118,8 @@ class Cluster {
   Result<Node> makeNode(std::string name);
   Result<void> waitUntilKnown(const Node& node) const;
   Result<void> endBroker(std::string_view name, Ending ending);
+  /// The broker before has ended, whoever began it.
+  void waitForTheEndOf(const Node& node) const;
   Result<base::Ref<nameserver::Nameserver>> makeNameserver(std::size_t index, std::string address) const;
   std::shared_ptr<store::MemoryDisk> makeDisk();
   Error noSuchBroker(std::string_view name) const;

@@ -11,14 +11,15 @@ Result<void> Cluster::killBroker(std::string_view name) {
 }
 
 Result<void> Cluster::losePower(std::string_view name, store::MemoryDisk::Unflushed unflushed) {
-  if (!base::Activation::ofThisThread().mayAwait()) {
-    return Error(ErrorCode::kWouldBlock, "powerLoss() waits for the broker's end, which is not allowed on this thread");
-  }
-  auto found = disk(name);
-  if (!found) return found.error();
+  if (auto may = mayWaitFor("powerLoss()"); !may) return may;
   if (auto killed = killBroker(name); !killed) return killed;
-  (*found)->powerLoss(options_.flush == MockFlush::kNever ? store::MemoryDisk::Unflushed::kGone : unflushed);
-  return {};
+  for (const Node& node : nodes()) {
+    if (node.name != name) continue;
+    waitForTheEndOf(node);
+    node.disk->powerLoss(options_.flush == MockFlush::kNever ? store::MemoryDisk::Unflushed::kGone : unflushed);
+    return {};
+  }
+  return noSuchBroker(name);
 }
 
 Result<std::shared_ptr<store::MemoryDisk>> Cluster::disk(std::string_view name) const {

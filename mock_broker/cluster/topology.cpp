@@ -41,6 +41,7 @@ Result<void> Cluster::addBroker(std::string name) {
 }
 
 Result<void> Cluster::removeBroker(std::string_view name, base::Millis wait) {
+  if (auto may = mayWaitFor("removeBroker()"); !may) return may;
   auto broker = mustRun(name);
   if (!broker) return broker.error();
   (void)waitFor(*engine_, [&](base::Completion<void> done) { (*broker)->leaveRoute(std::move(done)); });
@@ -76,6 +77,7 @@ Result<void> Cluster::waitUntilQuiet(broker::Broker& broker, base::Millis wait) 
 }
 
 Result<void> Cluster::moveBroker(std::string_view name, std::string address) {
+  if (auto may = mayWaitFor("moveTo()"); !may) return may;
   if (auto broker = mustRun(name); !broker) return broker.error();
   if (auto stopped = stopBroker(name); !stopped) return stopped;
   {

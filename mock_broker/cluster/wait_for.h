@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <utility>
 
 #include "base/completion.h"
@@ -18,6 +19,12 @@ Result<void> waitFor(base::Engine& engine, F start) {
     return {};
   }
   return std::move(operation.future).get();
+}
+
+/// For verbs of several steps, each of which must have ended before the next. kWouldBlock.
+inline Result<void> mayWaitFor(const char* verb) {
+  if (base::Activation::ofThisThread().mayAwait()) return {};
+  return Error(ErrorCode::kWouldBlock, std::string(verb) + " waits, which is not allowed on this thread");
 }
 
 }  // namespace mqclient::cluster

@@ -144,6 +144,37 @@ class EveryCall : public testing::Test {
     c.expectOk("broker", broker);
     if (broker) c.expectOk("MockBroker::stop", broker->stop());
     if (broker) c.expectOk("MockBroker::start", broker->start());
+    if (broker) {
+      c.expectOk("MockBroker::kill", broker->kill());
+      c.expectOk("MockBroker::start after kill", broker->start());
+      c.expectOk("MockBroker::powerLoss", broker->powerLoss());
+      c.expectOk("MockBroker::startEmpty", broker->startEmpty());
+      c.expectOk("MockBroker::moveTo", broker->moveTo("127.0.0.1:0"));
+      c.expectOk("MockBroker::hideFromRoute", broker->hideFromRoute());
+      c.expectOk("MockBroker::showInRoute", broker->showInRoute());
+      c.expectOk("MockBroker::updateTopic", broker->updateTopic(topic));
+      c.expectOk("MockBroker::skewWallClock", broker->skewWallClock(Millis{1}));
+      c.expectOk("MockBroker::fillDisk", broker->fillDisk());
+      c.expectOk("MockBroker::freeDisk", broker->freeDisk());
+      c.expectOk("MockBroker::slowDisk", broker->slowDisk(Millis{0}));
+      if (broker->failDisk("nothing").has_value()) c.add("failDisk");
+    }
+    c.expectOk("addBroker", other->addBroker("broker-x"));
+    if (other->removeBroker("broker-x", Millis{0}).has_value()) c.add("removeBroker without time for a quiet second");
+    auto nameserver = other->nameserver(0);
+    c.expectOk("nameserver", nameserver);
+    if (nameserver) {
+      c.expectOk("MockNameserver::freeze", nameserver->freeze());
+      c.expectOk("MockNameserver::thaw", nameserver->thaw());
+      c.expectOk("MockNameserver::forget", nameserver->forget("made"));
+      c.expectOk("MockNameserver::setRoute", nameserver->setRoute("made", {}));
+      c.expectOk("MockNameserver::queueRoutes", nameserver->queueRoutes("made", {}));
+      c.expectOk("MockNameserver::clearRoutes", nameserver->clearRoutes());
+      c.expectOk("MockNameserver::stop", nameserver->stop());
+      c.expectOk("MockNameserver::start", nameserver->start());
+    }
+    c.expectOk("tellNameservers", other->tellNameservers({0}));
+    c.expectOk("discoveringClient", other->discoveringClient());
     if (!other->messages("made").empty() || !other->members("nobody").empty()) c.add("messages, members");
     if (other->committedOffset("nobody", MessageQueue("made", "broker-a", 0)) != -1) c.add("committedOffset");
     if (!other->waitUntil([] { return true; })) c.add("waitUntil");
