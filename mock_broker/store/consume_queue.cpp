@@ -172,20 +172,22 @@ Result<void> ConsumeQueue::restore(std::int64_t offset, const Unit& unit) {
   return {};
 }
 
+std::vector<ConsumeQueue::Placed> ConsumeQueue::placedFiles() const {
+  std::vector<Placed> placed;
+  base::MutexLock lock(mutex_);
+  for (std::int64_t begin = first_file_ * units_per_file_; const auto& file : files_) {
+    placed.push_back({file, begin});
+    begin += units_per_file_;
+  }
+  return placed;
+}
+
 Result<void> ConsumeQueue::cutBehindEnd() {
   const std::int64_t end = max_.load(std::memory_order_relaxed);
-  std::deque<std::shared_ptr<MappedFile>> files;
-  std::int64_t first = 0;
-  {
-    base::MutexLock lock(mutex_);
-    files = files_;
-    first = first_file_;
-  }
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    const std::int64_t begin = (first + static_cast<std::int64_t>(i)) * units_per_file_;
+  for (const auto& [file, begin] : placedFiles()) {
     const std::int64_t units = std::clamp<std::int64_t>(end - begin, 0, units_per_file_);
     if (units == units_per_file_) continue;
-    if (auto cleared = clearFrom(*files[i], static_cast<std::size_t>(units) * kUnitBytes); !cleared) return cleared;
+    if (auto cleared = clearFrom(*file, static_cast<std::size_t>(units) * kUnitBytes); !cleared) return cleared;
   }
   return {};
 }
@@ -193,20 +195,11 @@ Result<void> ConsumeQueue::cutBehindEnd() {
 Result<void> ConsumeQueue::flush() {
   const std::int64_t target = max_.load(std::memory_order_acquire);
   if (flushed_ == target) return {};
-  std::deque<std::shared_ptr<MappedFile>> files;
-  std::int64_t first = 0;
-  {
-    base::MutexLock lock(mutex_);
-    files = files_;
-    first = first_file_;
-  }
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    const std::int64_t begin = (first + static_cast<std::int64_t>(i)) * units_per_file_;
+  for (const auto& [file, begin] : placedFiles()) {
     const std::int64_t from = std::clamp<std::int64_t>(flushed_ - begin, 0, units_per_file_);
     const std::int64_t to = std::clamp<std::int64_t>(target - begin, 0, units_per_file_);
     if (from >= to) continue;
-    auto flushed =
-        files[i]->flush(static_cast<std::size_t>(from) * kUnitBytes, static_cast<std::size_t>(to) * kUnitBytes);
+    auto flushed = file->flush(static_cast<std::size_t>(from) * kUnitBytes, static_cast<std::size_t>(to) * kUnitBytes);
     if (!flushed) return flushed;
   }
   if (auto synced = files_at_.syncDir(directory()); !synced) return synced;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/mutex.h"
 #include "base/ref.h"
@@ -93,6 +94,11 @@ class ConsumeQueue : public base::Object {
   std::string pathOf(std::int64_t file_index) const;
   Result<std::shared_ptr<MappedFile>> map(std::int64_t file_index);
   Result<void> writeInto(std::int64_t file_index);
+  struct Placed {
+    std::shared_ptr<MappedFile> file;
+    std::int64_t begin;  // offset of its first unit
+  };
+  std::vector<Placed> placedFiles() const;
 
   FileSystem& files_at_;
   const std::string topic_;

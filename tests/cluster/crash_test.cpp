@@ -92,6 +92,23 @@ TEST_F(Crash, WhatAPowerLossTakesIsSaidByTheFlush) {
   EXPECT_EQ(left(MockFlush::kSync, 0ms), 10u);
 }
 
+TEST_F(Crash, AGroupThatStandsBehindTheEndOfALogThatLostItsMessagesGoesOnAtThatEnd) {
+  begin({.brokers = 1});
+  auto producer = produce();
+  auto consumer = consume();
+  brokersOf(producer, 20);
+  ASSERT_TRUE(allSeen());
+  consumer.commit().get().value();
+  pass(6s);
+  broker("broker-a").powerLoss().value();
+  broker("broker-a").start().value();
+  EXPECT_EQ(stored(), 0u);
+  EXPECT_EQ(committed(), 20) << "offsets are synced when they are written, messages never here";
+  pass(kViewsAgree);
+  brokersOf(producer, 10);
+  EXPECT_TRUE(allSeen());
+}
+
 // Synchronous flush: a device that keeps some of what it was not asked to keep changes nothing.
 TEST_F(Crash, ManyPowerLossesLoseNothingThatWasAcknowledgedAfterItsFlush) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {

@@ -193,6 +193,11 @@ TEST(TopologyOverTcp, BrokersAndNameserversEndAndComeBackAtTheirPorts) {
   ns.stop().value();
   ns.start().value();
   producer.send(Message(kTopic, "z")).value();
+  a.moveTo("127.0.0.1:0").value();  // and registers there with the nameserver that knew nobody
+  EXPECT_NE(a.address(), address);
+  auto fresh = DefaultMQProducer::start("other", cluster.client()).value();
+  fresh.send(Message(kTopic, "moved")).value();
+  EXPECT_EQ(cluster.messages(kTopic).size(), 4u);
   EXPECT_EQ(cluster.discoveringClient().error().code(), ErrorCode::kInvalidArgument);
 }
 

@@ -5,9 +5,20 @@ namespace mqclient {
 namespace {
 
 struct WallClock : VirtualCluster {
+  /// Two brokers, a producer, and two consumers that have settled whose queues are whose.
+  void begin() {
+    VirtualCluster::begin({.brokers = 2});
+    producer.emplace(produce());
+    for (const char* name : {"first", "second"}) {
+      ClientOptions client = cluster->client();
+      client.instanceName = name;
+      consumers.push_back(consume(std::move(client)));
+    }
+    pass(kViewsAgree);
+  }
   /// Timers fire in their time: messages arrive, offsets are committed, routes are read, nobody expires.
-  void everythingGoesOn(DefaultMQProducer& producer) {
-    brokersOf(producer, 8);
+  void everythingGoesOn() {
+    brokersOf(*producer, 8);
     EXPECT_TRUE(allSeen(100ms));
     const auto committed = [&] {
       std::int64_t sum = 0;
@@ -26,37 +37,29 @@ struct WallClock : VirtualCluster {
     }
     for (const auto& [body, times] : seen) EXPECT_EQ(times, 1) << body;
   }
+
+  std::optional<DefaultMQProducer> producer;
+  std::vector<DefaultMQPushConsumer> consumers;
 };
 
 TEST_F(WallClock, AnHourAheadOrBackStallsNoTimerAndExpiresNobody) {
-  begin({.brokers = 2});
-  auto producer = produce();
-  ClientOptions other = cluster->client();
-  other.instanceName = "other";
-  auto first = consume();
-  auto second = consume(other);
-  pass(kViewsAgree);
-  everythingGoesOn(producer);
+  begin();
+  everythingGoesOn();
   for (const Millis step : {Millis(60min), Millis(-60min), Millis(-60min), Millis(60min)}) {
     cluster->clock().stepWallClock(step).value();
-    everythingGoesOn(producer);
+    everythingGoesOn();
   }
   cluster->addBroker("broker-c").value().updateTopic(topic(2)).value();
   pass(kViewsAgree);
-  EXPECT_EQ(queuesOf(first).size() + queuesOf(second).size(), 6u) << "routes are read and queues shared as ever";
+  EXPECT_EQ(queuesOf(consumers[0]).size() + queuesOf(consumers[1]).size(), 6u)
+      << "routes are read and queues shared as ever";
 }
 
 TEST_F(WallClock, OneBrokersWrongClockStampsItsMessagesAndNothingElse) {
-  begin({.brokers = 2});
-  auto producer = produce();
-  ClientOptions other = cluster->client();
-  other.instanceName = "other";
-  auto first = consume();
-  auto second = consume(other);
-  pass(kViewsAgree);
+  begin();
   for (const Millis skew : {Millis(60min), Millis(-60min)}) {
     broker("broker-a").skewWallClock(skew).value();
-    everythingGoesOn(producer);
+    everythingGoesOn();
   }
   std::map<MessageQueue, WallTime> last;
   for (const MessageExt& m : cluster->messages(kTopic)) {
