@@ -24,7 +24,7 @@ class FileSystem;
 namespace mqclient::broker {
 
 /// When messages are made durable. NO_FLUSH, ours: never, the files are memory. ASYNC_FLUSH: flushIntervalCommitLog
-/// later. SYNC_FLUSH: before their send is answered.
+/// later. SYNC_FLUSH: before their send is answered and before they can be read.
 enum class FlushDiskType { NO_FLUSH, ASYNC_FLUSH, SYNC_FLUSH };
 
 /// One topic as the broker keeps it. Defaults are those of TopicConfig.java for a topic made by request.

@@ -49,6 +49,8 @@ store::MessageStoreOptions storeOptions(const BrokerOptions& o) {
   options.units_per_file = o.consumeQueueUnitsPerFile;
   options.transfer_count_max = o.maxTransferCountOnMessageInMemory;
   options.transfer_bytes_max = o.maxTransferBytesOnMessageInMemory;
+  const bool hidden = o.flushDiskType == FlushDiskType::SYNC_FLUSH;
+  options.visible = hidden ? store::Visible::kWhenPublished : store::Visible::kAtOnce;
   return options;
 }
 

@@ -13,11 +13,13 @@
 
 namespace mqclient::broker {
 
+class BrokerCore;
 struct SendTask;
 
 /// Makes durable what the log has published. ASYNC_FLUSH: flushIntervalCommitLog after the first byte that is not, so a
 /// power loss takes at most what was acknowledged in that time and during the flush behind it. SYNC_FLUSH: at once, and
-/// sends are answered afterwards, all that came meanwhile together.
+/// sends are answered afterwards, all that came meanwhile together; before that nobody can read them (R4), or one
+/// offset could have shown two messages after a power loss.
 ///
 /// One flush at a time, on a lane. After one that failed nobody knows what the device has: nothing is acknowledged any
 /// more until the broker begins anew.
@@ -25,7 +27,7 @@ struct SendTask;
 /// Source   CommitLog.java (FlushRealTimeService, GroupCommitService)
 class Flusher {
  public:
-  Flusher(base::Object& owner, base::Strand& log, store::MessageStore& store, const BrokerOptions& options,
+  Flusher(BrokerCore& core, base::Strand& log, store::MessageStore& store, const BrokerOptions& options,
           base::Ref<base::Log> log_out);
 
   /// Something was published.
@@ -48,16 +50,25 @@ class Flusher {
     base::SteadyTime until;
   };
 
+  struct Hidden {
+    base::Ref<store::ConsumeQueue> queue;
+    std::int64_t offset;  // behind the last of them
+    std::int64_t end;     // the same place in the log
+  };
+
   void begin();
   void flush();
+  /// Shows what is durable now, to who waits for it too.
+  void show();
   void run();
   void ended(const Result<std::int64_t>& flushed);
-  /// Answers who waits for no more than `durable`, and who has waited too long.
-  void release(std::int64_t durable);
+  enum class Others { kWait, kGiveUp };
+  /// Answers whose messages are durable, and, as not flushed in time, who has waited too long or gives up.
+  void release(Others others);
   void armTimeout();
   void finish();
 
-  base::Object& owner_;
+  BrokerCore& core_;
   base::Strand& log_;
   store::MessageStore& store_;
   const BrokerOptions& options_;
@@ -70,6 +81,7 @@ class Flusher {
   Last last_ = Last::kNone;
   base::Completion<void> stop_done_;
   std::deque<Waiter> waiters_;  // in order of their ends
+  std::deque<Hidden> hidden_;   // the same
   base::FunctionTimer timer_;
   base::FunctionTimer timeout_;
 };

@@ -59,7 +59,7 @@ Result<void> ConsumeQueue::writeInto(std::int64_t file_index) {
 }
 
 Result<void> ConsumeQueue::reserve(std::size_t units) {
-  const std::int64_t begin = max_.load(std::memory_order_relaxed);
+  const std::int64_t begin = next_;
   const std::int64_t last = begin + static_cast<std::int64_t>(units) - 1;
   if (begin % units_per_file_ != 0 && begin / units_per_file_ == last / units_per_file_) [[likely]]
     return {};
@@ -70,7 +70,13 @@ Result<void> ConsumeQueue::reserve(std::size_t units) {
 }
 
 Result<void> ConsumeQueue::put(std::span<const Unit> units) {
-  std::int64_t offset = max_.load(std::memory_order_relaxed);
+  if (auto written = write(units); !written) return written;
+  publish(next_);
+  return {};
+}
+
+Result<void> ConsumeQueue::write(std::span<const Unit> units) {
+  std::int64_t offset = next_;
   for (const Unit& unit : units) {
     const std::int64_t in_file = offset % units_per_file_;
     if (in_file == 0) {
@@ -79,7 +85,7 @@ Result<void> ConsumeQueue::put(std::span<const Unit> units) {
     encodeUnit(writing_->data() + static_cast<std::size_t>(in_file) * kUnitBytes, unit);
     ++offset;
   }
-  max_.store(offset, std::memory_order_seq_cst);
+  next_ = offset;
   return {};
 }
 
@@ -145,7 +151,7 @@ Result<void> ConsumeQueue::load(std::int64_t log_min) {
     end += n;
     if (n < units_per_file_) break;
   }
-  max_.store(end, std::memory_order_seq_cst);
+  publish(next_ = end);
   if (!found.empty())
     writing_ = found[static_cast<std::size_t>(
                          std::min(end / units_per_file_ - first, static_cast<std::int64_t>(found.size()) - 1))]
@@ -168,7 +174,7 @@ Result<void> ConsumeQueue::restore(std::int64_t offset, const Unit& unit) {
   }
   if (auto ready = writeInto(file_index); !ready) return ready;
   encodeUnit(writing_->data() + static_cast<std::size_t>(offset % units_per_file_) * kUnitBytes, unit);
-  max_.store(offset + 1, std::memory_order_seq_cst);
+  publish(next_ = offset + 1);
   return {};
 }
 

@@ -29,8 +29,8 @@ struct Unit {
 /// Layout   physicalOffset i64 | size i32 | tagsCode i64, big-endian, in files of units_per_file units.
 /// Bounds   units of records that the log has dropped go with their file; the last file stays, so maxOffset() never
 ///          falls.
-/// Threads  put() and trim(): the *log* strand. All others: any; units below maxOffset() never change.
-/// Source   ConsumeQueue.java
+/// Threads  put() and its halves, nextOffset() and trim(): the *log* strand. All others: any; units below maxOffset()
+/// never change. Source   ConsumeQueue.java
 class ConsumeQueue : public base::Object {
  public:
   static constexpr std::size_t kUnitBytes = 20;
@@ -42,6 +42,12 @@ class ConsumeQueue : public base::Object {
 
   /// Appends units and publishes them together. Errors: the file system's; then none of them was added.
   Result<void> put(std::span<const Unit> units);
+  /// The first half of put(): nobody sees them before publish().
+  Result<void> write(std::span<const Unit> units);
+  /// Units below `offset` may be read from now on; they were written, and it never falls.
+  void publish(std::int64_t offset) noexcept { max_.store(offset, std::memory_order_seq_cst); }
+  /// Offset that the next unit gets: maxOffset(), or more where some are not published yet.
+  std::int64_t nextOffset() const noexcept { return next_; }
   /// Makes the files that `units` more will lie in, so that put() does not fail. Errors: the file system's.
   Result<void> reserve(std::size_t units);
   /// Drops files whose units all point below `log_min`.
@@ -106,6 +112,7 @@ class ConsumeQueue : public base::Object {
   const std::int32_t units_per_file_;
 
   MappedFile* writing_ = nullptr;  // log strand only
+  std::int64_t next_ = 0;          // the same
   std::int64_t flushed_ = 0;       // who flushes only
   std::atomic<std::int64_t> max_{0};
   mutable std::atomic<std::int64_t> min_{0};

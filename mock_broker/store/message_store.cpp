@@ -104,7 +104,7 @@ PutResult MessageStore::put(ConsumeQueue& queue, const Image& image, std::span<c
   const Result<CommitLog::Place> place = log_.place(image.size());
   if (!place) return {statusOf(place.error())};
   last_store_ms_ = std::max(last_store_ms_, wall_ms);
-  const PutResult result{PutStatus::PUT_OK, place->offset, queue.maxOffset(), last_store_ms_};
+  const PutResult result{PutStatus::PUT_OK, place->offset, queue.nextOffset(), last_store_ms_};
   units_.clear();
   std::size_t at = 0;
   std::int64_t physical = result.physicalOffset;
@@ -126,7 +126,8 @@ PutResult MessageStore::put(ConsumeQueue& queue, const Image& image, std::span<c
   }
   log_.publish();
   log_.expect(image.size());
-  if (const Result<void> indexed = queue.put(units_); !indexed) return {statusOf(indexed.error())};
+  const Result<void> indexed = options_.visible == Visible::kAtOnce ? queue.put(units_) : queue.write(units_);
+  if (!indexed) return {statusOf(indexed.error())};
   return result;
 }
 

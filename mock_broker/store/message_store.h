@@ -20,11 +20,15 @@
 
 namespace mqclient::store {
 
+/// When a message that was put can be read. kWhenPublished: whoever put it says so, by ConsumeQueue::publish().
+enum class Visible { kAtOnce, kWhenPublished };
+
 struct MessageStoreOptions {
   CommitLog::Options log;
   std::int32_t units_per_file{512};
   std::int32_t transfer_count_max{32};         ///< maxTransferCountOnMessageInMemory
   std::int64_t transfer_bytes_max{256 << 10};  ///< maxTransferBytesOnMessageInMemory
+  Visible visible{Visible::kAtOnce};
 };
 
 /// How a put ended. PutMessageStatus.java, as far as this store can end so.
@@ -110,7 +114,8 @@ class MessageStore {
     std::size_t size() const noexcept { return head.size() + body.size() + tail.size(); }
   };
   /// Appends `image`, cut into records by `parts`, all in one segment. Fills in queue offsets, physical offsets and the
-  /// store time (`wall_ms`, or the last one if the clock went back), copies once, publishes.
+  /// store time (`wall_ms`, or the last one if the clock went back), copies once, publishes (the units as
+  /// `visible` says).
   PutResult put(ConsumeQueue& queue, const Image& image, std::span<const Part> parts, std::int64_t wall_ms);
   /// Log strand, after put() moved the log's begin: trims units of some queues. True: call again.
   bool trimSome();
