@@ -144,9 +144,9 @@ class MQCLIENT_EXPORT MockNameserver {
   Result<void> forget(std::string topic);
 
   /// What it answers for a topic from now on, whatever the brokers say.
-  Result<void> setRoute(std::string topic, MockRoute route);
+  Result<void> setRoute(std::string topic, const MockRoute& route);
   /// What it answers to the next questions for a topic, one each; then as before.
-  Result<void> queueRoutes(std::string topic, std::vector<MockRoute> routes);
+  Result<void> queueRoutes(std::string topic, const std::vector<MockRoute>& routes);
   /// Forgets setRoute() and queueRoutes() of every topic.
   Result<void> clearRoutes();
 

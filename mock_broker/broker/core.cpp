@@ -179,8 +179,13 @@ void BrokerCore::beginStop(Ending ending) {
                       base::Completion<void>::of([this, keep = self(), done = part()](Result<void>&&) mutable {
                         client_->close(std::move(done));
                       }));
-  if (killed) server_->close(std::move(connections));
-  log_.post(self(), [this, killed, done = std::move(log), connections = std::move(connections)]() mutable {
+  base::Completion<void> answered;
+  if (killed) {
+    server_->close(std::move(connections));
+  } else {
+    answered = std::move(connections);
+  }
+  log_.post(self(), [this, killed, done = std::move(log), connections = std::move(answered)]() mutable {
     log_closed_ = true;
     flusher_.stop(killed ? Flusher::Last::kNone : Flusher::Last::kFlush,
                   base::Completion<void>::of([this, keep = self(), done = std::move(done),

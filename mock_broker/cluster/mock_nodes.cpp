@@ -134,7 +134,7 @@ Result<void> MockNameserver::forget(std::string topic) {
   return clusterOf(cluster_).forgetTopic(index_, std::move(topic));
 }
 
-Result<void> MockNameserver::setRoute(std::string topic, MockRoute route) {
+Result<void> MockNameserver::setRoute(std::string topic, const MockRoute& route) {
   auto answer = answerOf(clusterOf(cluster_), route);
   if (!answer) return answer.error();
   return clusterOf(cluster_).direct(
@@ -142,7 +142,7 @@ Result<void> MockNameserver::setRoute(std::string topic, MockRoute route) {
         script.set(std::move(topic), std::move(answer));
       });
 }
-Result<void> MockNameserver::queueRoutes(std::string topic, std::vector<MockRoute> routes) {
+Result<void> MockNameserver::queueRoutes(std::string topic, const std::vector<MockRoute>& routes) {
   std::vector<nameserver::RouteScript::Answer> answers;
   for (const MockRoute& route : routes) {
     auto answer = answerOf(clusterOf(cluster_), route);

@@ -166,7 +166,7 @@ TEST_F(Restart, WhateverOperationTheMachineStopsAtTheBrokerStartsWithWhatItAnswe
       BrokerOptions options;
       options.flushDiskType = FlushDiskType::SYNC_FLUSH;
       options.mappedFileSizeCommitLog = 4096;
-      options.memoryLogBytesMax = 4 * 4096;
+      options.memoryLogBytesMax = 4 << 12;
       options.consumeQueueUnitsPerFile = 4;
       begin(options);
       std::vector<std::string> before;
