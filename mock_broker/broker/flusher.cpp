@@ -63,7 +63,7 @@ void Flusher::ended(const Result<std::int64_t>& flushed) {
 bool Flusher::holds(SendTask& task) {
   if (type_ != FlushDiskType::SYNC_FLUSH || task.result.status != store::PutStatus::PUT_OK) return false;
   const std::int64_t offset = task.result.queueOffset + static_cast<std::int64_t>(task.parts().size());
-  hidden_.push_back({task.queue, offset, store_.log().maxOffset()});
+  hidden_.push_back({base::Ref<store::ConsumeQueue>(task.queue), offset, store_.log().maxOffset()});
   waiters_.push_back({&task, store_.log().maxOffset(), log_.engine().now() + options_.syncFlushTimeout});
   armTimeout();
   return true;

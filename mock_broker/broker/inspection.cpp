@@ -105,7 +105,7 @@ class InspectionView final : public Inspection {
     counters.pulls_held = core_.pulls_held_.load(std::memory_order_relaxed);
     counters.responders_dropped = core_.server_->counters().responders_dropped.load(std::memory_order_relaxed);
     counters.segments_dropped = core_.store_.log().segmentsDropped();
-    counters.requests = core_.server_->counters().requests.load(std::memory_order_relaxed);
+    counters.requests = core_.server_->requests();
     return counters;
   }
 

@@ -51,7 +51,7 @@ class ServerCore final : public ServerShared {
       if (const auto host = by_host_.find(session.limitedHost()); host != by_host_.end() && --host->second == 0) {
         by_host_.erase(host);
       }
-      sessions_.erase(session.id());
+      if (sessions_.erase(session.id()) > 0) requests_before_ += session.requests();
       if (closed_ && sessions_.empty()) {
         closers.swap(closers_);
         done_with = std::move(handler);
@@ -102,6 +102,12 @@ class ServerCore final : public ServerShared {
     base::MutexLock lock(mutex_);
     return sessions_.size();
   }
+  std::uint64_t requests() const noexcept {
+    base::MutexLock lock(mutex_);
+    std::uint64_t sum = requests_before_;
+    for (const auto& [id, session] : sessions_) sum += session->requests();
+    return sum;
+  }
 
  private:
   /// Why a further connection is refused; empty: it is not.
@@ -123,6 +129,7 @@ class ServerCore final : public ServerShared {
   std::map<std::uint64_t, Ref<ServerSession>> sessions_ MQ_GUARDED_BY(mutex_);
   std::unordered_map<std::string, std::size_t> by_host_ MQ_GUARDED_BY(mutex_);  // strangers only
   std::uint64_t sessions_made_ MQ_GUARDED_BY(mutex_) = 0;
+  std::uint64_t requests_before_ MQ_GUARDED_BY(mutex_) = 0;  // of sessions that have ended
   bool serving_ MQ_GUARDED_BY(mutex_) = false;
   bool closed_ MQ_GUARDED_BY(mutex_) = false;
   Ref<ListenSocket> socket_ MQ_GUARDED_BY(mutex_);
@@ -136,6 +143,7 @@ class Server final : public RemotingServer {
   ~Server() override { core_->close({}); }
   const std::string& address() const noexcept override { return address_; }
   std::size_t connections() const noexcept override { return core_->connections(); }
+  std::uint64_t requests() const noexcept override { return core_->requests(); }
   const RemotingServerCounters& counters() const noexcept override { return core_->counters; }
   void serve(Ref<RequestHandler> handler) override { core_->serve(std::move(handler)); }
   void close(Completion<void> done) override { core_->close(std::move(done)); }

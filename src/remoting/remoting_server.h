@@ -45,6 +45,8 @@ class RemotingServer : public base::Object {
   virtual void serve(base::Ref<RequestHandler> handler) = 0;
   virtual const std::string& address() const noexcept = 0;
   virtual std::size_t connections() const noexcept = 0;
+  /// Requests that have come, of all connections there ever were.
+  virtual std::uint64_t requests() const noexcept = 0;
   virtual const RemotingServerCounters& counters() const noexcept = 0;
   /// Stops accepting, closes connections; completes when all have ended. Idempotent.
   virtual void close(base::Completion<void> done) = 0;

@@ -103,6 +103,7 @@ void ServerSession::onFrame(Chain&& frame) noexcept {
 }
 
 void ServerSession::serve(RemotingCommand&& request) {
+  requests_.store(requests() + 1, std::memory_order_relaxed);
   if (!shared_->handler) {
     sink_->touch();
     if (!request.isOneway()) connection_->send(notSupportedAnswer(request), ConnectionSink::kAnswerTag);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -40,6 +41,8 @@ class ServerSession final : public ConnectionHandler {
   void close(Error why);
 
   std::uint64_t id() const noexcept { return id_; }
+  /// Requests that came so far. Any thread.
+  std::uint64_t requests() const noexcept { return requests_.load(std::memory_order_relaxed); }
   /// The requester's host, for the limit by address; empty: exempt.
   const std::string& limitedHost() const noexcept { return limited_host_; }
 
@@ -77,6 +80,7 @@ class ServerSession final : public ConnectionHandler {
   base::Ref<ConnectionSink> sink_;
   base::Ref<ConnectionPeer> peer_;
   base::Ref<Peer> lent_;  // a second share of peer_: goes with each request, and comes back unless the handler keeps it
+  std::atomic<std::uint64_t> requests_{0};  // written in the strand only: no session waits for another's line
   bool closing_ = false;
   bool until_half_ = false;  // no frame is taken until half of the requests under way are answered
   SessionTimer idle_timer_;

@@ -26,17 +26,15 @@ struct Tally final : base::Receiver<RemotingCommand> {
 
 struct Answering final : RequestHandler {
   void handle(Request&& request, Responder&& responder) noexcept override {
-    ++requests;
     std::move(responder).answer(ResponseCode::SUCCESS, {}, protocol::NoHeader{}, std::move(request.command.body));
   }
-  std::atomic<int> requests{0};
 };
 
 class RemotingStress : public testing::Test {
  protected:
   static constexpr int kThreads = 4;
   void start(RemotingClientOptions options = {}) {
-    server_ = *RemotingServer::start(engine_, network_, kAddress, handler_, log_,
+    server_ = *RemotingServer::start(engine_, network_, kAddress, base::makeRef<Answering>(), log_,
                                      {.in_flight_per_connection_max = 1'000'000});
     client_ = RemotingClient::make(engine_, network_, log_, options);
   }
@@ -67,7 +65,6 @@ class RemotingStress : public testing::Test {
   Ref<base::Engine> engine_ = *base::makeThreadedEngine({});
   Ref<InProcessNetwork> network_ = InProcessNetwork::make();
   Ref<base::Log> log_ = base::Log::silent();
-  const Ref<Answering> handler_ = base::makeRef<Answering>();
   Ref<RemotingServer> server_;
   Ref<RemotingClient> client_;
 };
@@ -81,7 +78,7 @@ TEST_F(RemotingStress, EveryInvocationIsAnsweredOnce) {
   });
   ASSERT_TRUE(tally.wait());
   EXPECT_EQ(tally.answered.load(), kThreads * kEach);
-  EXPECT_EQ(handler_->requests.load(), kThreads * kEach);
+  EXPECT_EQ(server_->requests(), static_cast<std::uint64_t>(kThreads * kEach));
   EXPECT_EQ(client_->counters().unknown_answers.load(), 0u);
   close(client_);
   close(server_);
