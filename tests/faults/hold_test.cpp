@@ -95,7 +95,7 @@ TEST_F(Holding, AConnectionThatEndsTakesItsHeldFramesAlong) {
   EXPECT_FALSE(std::move(sent).get());
   held.release();
   cluster.broker("broker-a")->start().value();
-  EXPECT_TRUE(cluster.messages("orders").empty());
+  for (const MessageExt& stored : cluster.messages("orders")) EXPECT_NE(stored.body(), "a");
 }
 
 TEST_F(Holding, AHeldPullReplyMeetsARebalance) {
