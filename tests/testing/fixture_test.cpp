@@ -1,6 +1,7 @@
 #include "mqclient/testing/fixture.h"
 
 #include <gmock/gmock.h>
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -34,6 +35,28 @@ TEST_F(TwoBrokers, EachTestHasACluster) {
 
 TEST_F(MockClusterTest, TimeIsVirtual) {
   EXPECT_THAT(cluster.clock().advance(24h), IsOk());
+}
+
+TEST(MockClusterTestItself, AFaultThatNoFrameMeetsFailsTheTest) {
+  MockCluster cluster = MockCluster::start({.time = MockTime::kVirtual}).value();
+  static MockCluster* watched = nullptr;  // the macro's statement sees only what is static
+  watched = &cluster;
+  EXPECT_NONFATAL_FAILURE(
+      {
+        const detail::EndOfTest end(*watched);
+        const Fault fault = watched->inject({.topic = "nowhere"}, FaultAction::drop()).value();
+      },
+      "no frame has met the fault \"any frame of topic nowhere: drop\"");
+}
+
+TEST_F(MockClusterTest, AnOptionalFaultMayMissAndOneThatFiredIsFine) {
+  Fault may = cluster.inject({.topic = "nobody sends there"}, FaultAction::drop()).value();
+  may.optional();
+  const Fault busy =
+      cluster.inject({.code = RequestCode::SEND_MESSAGE_V2}, FaultAction::reply(ResponseCode::SYSTEM_BUSY)).value();
+  auto producer = DefaultMQProducer::start("shop", cluster.client()).value();
+  EXPECT_THAT(producer.send(Message("orders", "x")), IsError());
+  EXPECT_GE(busy.fired(), 1);
 }
 
 class Impossible : public MockClusterTest {

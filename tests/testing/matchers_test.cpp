@@ -15,7 +15,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::_;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::Field;
 using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -127,6 +129,22 @@ TEST_F(ClusterFacts, StoredMessagesAreAListOfThem) {
   EXPECT_THAT(cluster, Not(Stored("orders", SizeIs(3))));
   EXPECT_THAT(complaint(cluster, Stored("orders", SizeIs(3))),
               HasSubstr("which stores 2 of them: { message of orders in broker-a/0@0, body \"a\", keys \"1\""));
+}
+
+TEST(Matchers, SeeWhatTheNodesReceived) {
+  MockCluster cluster = MockCluster::start({.time = MockTime::kVirtual, .recordFromStart = true}).value();
+  auto producer = DefaultMQProducer::start("shop", cluster.client()).value();
+  producer.send(Message("orders", "{}").setKeys("42")).value();
+  const Match sends{.code = RequestCode::SEND_MESSAGE_V2};
+  EXPECT_THAT(cluster, Received(sends, ElementsAre(Field(&Captured::body, "{}"))));
+  EXPECT_THAT(cluster, Received(Match{.code = RequestCode::PULL_MESSAGE}, SizeIs(0)));
+  EXPECT_THAT(complaint(cluster, Received(sends, SizeIs(2))),
+              AllOf(HasSubstr("which received 1 of them"),
+                    HasSubstr("request SEND_MESSAGE_V2 to broker-a, topic \"orders\", group "
+                              "\"shop\", queue ")));
+  Match replies = sends;
+  replies.direction = FrameDirection::kFromNode;
+  EXPECT_THAT(cluster, Received(replies, ElementsAre(Field(&Captured::responseCode, 0))));
 }
 
 TEST_F(ClusterFacts, CommittedOffsetsComeEventually) {

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cstddef>
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <string>
 
@@ -26,6 +27,11 @@ inline MockClusterOptions onFittingTime(MockClusterOptions options) {
   return options;
 }
 
+inline MockClusterOptions recorded(MockClusterOptions options) {
+  options.recordFromStart = true;
+  return options;
+}
+
 /// A name of the running test that topics and groups may have: "Suite_Test", what is no letter, digit or _ as _.
 inline std::string nameOfTest() {
   constexpr std::size_t kLongest = 100;  // of 127 and 120
@@ -41,11 +47,37 @@ inline std::string nameOfTest() {
   return name;
 }
 
+/// The end of a test on a cluster: a fault that no frame has met fails it, and what passed last is shown if it failed.
+class EndOfTest {
+ public:
+  explicit EndOfTest(const MockCluster& cluster) : cluster_(cluster) {}
+  EndOfTest(const EndOfTest&) = delete;
+  EndOfTest& operator=(const EndOfTest&) = delete;
+  ~EndOfTest() {
+    for (const std::string& fault : cluster_.faultsNeverFired()) {
+      ADD_FAILURE() << "no frame has met the fault \"" << fault << "\"; optional() excuses it";
+    }
+    if (::testing::Test::HasFailure()) std::cerr << tailOf(cluster_.trace());
+  }
+
+ private:
+  static std::string tailOf(const std::string& trace) {
+    constexpr int kEventsShown = 100;
+    std::size_t from = trace.size();
+    for (int lines = 0; from > 0; --from) {
+      if (trace[from - 1] == '\n' && lines++ == kEventsShown) break;
+    }
+    return trace.substr(from);
+  }
+  const MockCluster& cluster_;
+};
+
 }  // namespace detail
 
 /// A cluster of its own for each test, in virtual time: nothing waits, and the same test is the same run. It is there
 /// before the members of your fixture and goes after them, so clients may be members. A test that hangs is ended with
-/// the stacks of its threads (Watchdog).
+/// the stacks of its threads (Watchdog). A fault that never fired fails the test, and a test that failed shows the last
+/// hundred events of the cluster, which records from its start.
 ///
 ///   class Billing : public MockClusterTest {
 ///    protected:
@@ -61,13 +93,16 @@ inline std::string nameOfTest() {
 class MockClusterTest : public ::testing::Test {
  protected:
   explicit MockClusterTest(MockClusterOptions options = {})
-      : cluster(MockCluster::start(detail::onFittingTime(options)).value()) {}
+      : cluster(MockCluster::start(detail::recorded(detail::onFittingTime(options))).value()) {}
 
  private:
   Watchdog watchdog_{detail::kTestEndsWithin};
 
  protected:
   MockCluster cluster;
+
+ private:
+  detail::EndOfTest end_{cluster};
 };
 
 /// One cluster for all tests of a suite, in virtual time; each test has a topic and a group of its own. For suites of

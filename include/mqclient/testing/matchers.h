@@ -153,6 +153,18 @@ MATCHER_P2(Stored, topic, messages,
   return ::testing::ExplainMatchResult(messages, found, result_listener);
 }
 
+/// The frames that fit, oldest first, match: requests to the nodes unless `match` names a direction. Of a cluster that
+/// records: MockClusterTest's, or one with recordFromStart.
+///   EXPECT_THAT(cluster, Received(Match{.code = RequestCode::HEART_BEAT}, SizeIs(Ge(1))));
+MATCHER_P2(Received, match, frames,
+           "received frames which, as a list, " + detail::describe<std::vector<Captured>>(frames, negation)) {
+  Match wanted = match;
+  if (!wanted.direction) wanted.direction = FrameDirection::kToNode;
+  const std::vector<Captured> found = arg.requests(wanted);
+  *result_listener << "which received " << found.size() << " of them: " << ::testing::PrintToString(found) << ' ';
+  return ::testing::ExplainMatchResult(frames, found, result_listener);
+}
+
 /// The broker's committed offset of a group in a queue; -1: it has none.
 MATCHER_P3(CommittedAt, group, queue, offset,
            std::string("has an offset of group ") + group + " in " + ::testing::PrintToString(queue) + " that " +

@@ -51,6 +51,16 @@ inline void PrintTo(const MessageExt& message, std::ostream* out) {
        << detail::shownIfAny("keys", message.keys());
 }
 
+inline void PrintTo(const Captured& frame, std::ostream* out) {
+  *out << (frame.responseCode < 0 ? "request " : "reply to ") << toString(frame.code);
+  if (frame.responseCode >= 0) *out << " with code " << frame.responseCode;
+  *out << (frame.direction == FrameDirection::kToNode ? " to " : " of ") << frame.node
+       << detail::shownIfAny("client", frame.clientId) << detail::shownIfAny("topic", frame.topic)
+       << detail::shownIfAny("group", frame.group);
+  if (frame.queueId >= 0) *out << ", queue " << frame.queueId;
+  *out << ", at " << frame.at.count() << " ms" << detail::shownIfAny("fault", frame.fault);
+}
+
 inline void PrintTo(const SendResult& result, std::ostream* out) {
   *out << toString(result.sendStatus) << detail::shownIfAny("id", result.msgId);
   if (result.messageQueue) *out << " in " << *result.messageQueue << '@' << result.queueOffset;
