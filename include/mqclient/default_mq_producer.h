@@ -45,7 +45,7 @@ struct ProducerOptions {
   /// never are, nor bodies beyond 16 MiB. DefaultMQProducer.java
   std::size_t compressMsgBodyOverHowmuch{4096};
   CompressionType compressType{CompressionType::ZLIB};   ///< at level 5, LZ4 at its fast one. DefaultMQProducer.java
-  std::size_t backPressureForAsyncSendNum{65535};        ///< messages in flight at most (Java: off by default)
+  std::size_t backPressureForAsyncSendNum{65535};        ///< messages in flight at most, up to 16,000,000 (Java: off)
   std::size_t backPressureForAsyncSendSize{100u << 20};  ///< bytes of body in flight at most
   WhenFull whenFull{WhenFull::kFail};
   std::vector<std::string> topics{};     ///< routes fetched by start, so that the first send need not
