@@ -304,6 +304,22 @@ TEST_F(ProducerTest, StartSaysEverythingThatIsWrong) {
   }
 }
 
+TEST_F(ProducerTest, WhatTheGateCannotCountIsRefusedAtTheStart) {
+  withBrokers(1);
+  constexpr std::size_t kMessages = 16'000'000;
+  constexpr std::size_t kBytes = std::size_t{256} << 30;
+  start({.backPressureForAsyncSendNum = kMessages, .backPressureForAsyncSendSize = kBytes});
+  EXPECT_TRUE(send());
+  const auto refused = DefaultMQProducer::start(
+      "group", clientOptions(),
+      {.backPressureForAsyncSendNum = kMessages + 1, .backPressureForAsyncSendSize = kBytes + 1});
+  ASSERT_FALSE(refused);
+  for (const char* word : {"backPressureForAsyncSendNum is 16000001, it may be at most 16000000",
+                           "backPressureForAsyncSendSize is 274877906945, it may be at most 274877906944"}) {
+    EXPECT_NE(refused.error().message().find(word), std::string::npos) << word << "\n" << refused.error();
+  }
+}
+
 TEST_F(ProducerTest, StartFailsInTimeWithoutANameserver) {
   nameservers[0]->scripts[RequestCode::GET_ROUTEINFO_BY_TOPIC] = nameservers[0]->hanging();
   const base::SteadyTime before = engine->now();
