@@ -47,6 +47,17 @@ inline std::string nameOfTest() {
   return name;
 }
 
+/// The last hundred events of what a cluster has recorded.
+inline std::string tailOfTrace(const MockCluster& cluster) {
+  constexpr int kEventsShown = 100;
+  const std::string trace = cluster.trace();
+  std::size_t from = trace.size();
+  for (int lines = 0; from > 0; --from) {
+    if (trace[from - 1] == '\n' && lines++ == kEventsShown) break;
+  }
+  return trace.substr(from);
+}
+
 /// The end of a test on a cluster: a fault that no frame has met fails it, and what passed last is shown if it failed.
 class EndOfTest {
  public:
@@ -57,18 +68,10 @@ class EndOfTest {
     for (const std::string& fault : cluster_.faultsNeverFired()) {
       ADD_FAILURE() << "no frame has met the fault \"" << fault << "\"; optional() excuses it";
     }
-    if (::testing::Test::HasFailure()) std::cerr << tailOf(cluster_.trace());
+    if (::testing::Test::HasFailure()) std::cerr << tailOfTrace(cluster_);
   }
 
  private:
-  static std::string tailOf(const std::string& trace) {
-    constexpr int kEventsShown = 100;
-    std::size_t from = trace.size();
-    for (int lines = 0; from > 0; --from) {
-      if (trace[from - 1] == '\n' && lines++ == kEventsShown) break;
-    }
-    return trace.substr(from);
-  }
   const MockCluster& cluster_;
 };
 

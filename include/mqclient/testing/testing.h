@@ -11,4 +11,5 @@
 #include "mqclient/testing/message_ext_builder.h"
 #include "mqclient/testing/mocks.h"
 #include "mqclient/testing/printers.h"
+#include "mqclient/testing/simulation.h"
 #include "mqclient/testing/watchdog.h"
