@@ -94,8 +94,9 @@ Result<RecoveryReport> MessageStore::recover() {
   if (removed) {
     if (auto synced = files_->syncDir(CommitLog::kDirectory); !synced) return synced.error();
   }
-  if (whole && !segments.empty()) {
-    // The last segment is full to its blank: the next record would begin a segment that does not exist yet.
+  if (!segments.empty() && end == min + static_cast<std::int64_t>(segments.size()) * segment_bytes) {
+    // The last segment is full to its blank: the next record begins a segment that is not there, or behind a gap not
+    // any more.
     auto next = files_->map(CommitLog::pathOf(end), static_cast<std::size_t>(segment_bytes), Fill::kAnything);
     if (!next) return std::move(next).error();
     base::putBe64((*next)->data(), 0);  // ends the log, as place() does
