@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds and runs the projects of tests/consumer_project_*: see ./dev consumer --help.
+# Builds and runs the projects of tests/consumer_project_* and samples/testing: see ./dev consumer --help.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 shared=0
@@ -14,6 +14,16 @@ quietly() { # what, command...
 }
 configure() { quietly "configuring $2" cmake -G Ninja -S "$1" -B "$2" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO='-O1 -g1' "${@:3}"; }
 program() { say "running $(basename "$1")"; timeout 60 "$1" </dev/null || { say "FAILED: $1 (exit $?)"; exit 1; }; }
+
+# What a user would do with a test project of their own; ctest says how long the ten programs take together.
+recipes() { # static|shared
+  [ -e "$work/find-$1/tests_with_mqclient" ] || { say "no GoogleTest: without samples/testing"; return; }
+  say "samples/testing, $1"
+  configure "$top/samples/testing" "$work/recipes-$1" -DCMAKE_PREFIX_PATH="$work/prefix-$1"
+  quietly "building the recipes" cmake --build "$work/recipes-$1"
+  quietly "running the recipes" ctest --test-dir "$work/recipes-$1" --output-on-failure --no-tests=error --timeout 60
+  grep 'Total Test time' "$work/log"
+}
 
 installed() { # static|shared
   local kind=$1 options=()
@@ -35,6 +45,7 @@ installed() { # static|shared
     [ "$kind$name" != sharedclient_only ] || continue # the shared library has both halves
     program "$work/find-$kind/$name"
   done
+  recipes "$kind"
   say "the same program with pkg-config, $kind"
   local flags
   flags=$(PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix-$kind" -name mqclient.pc)") pkg-config --cflags --libs mqclient)
