@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "mock_broker/faults/fault_transport.h"
 #include "remoting/tcp.h"
 #include "remoting/tcp_socket.h"
 
@@ -40,7 +41,8 @@ std::string portOf(const std::string& address) {
   return address.substr(address.rfind(':') + 1);
 }
 
-std::string withIp(const std::string& ip, const std::string& address) {
+/// `ip` with the port of `address`.
+std::string withPort(const std::string& ip, const std::string& address) {
   return addressOf(ip, std::stoi(portOf(address)));
 }
 
@@ -55,17 +57,18 @@ struct All {
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(Settings settings, base::Ref<base::Engine> engine,
-                                              base::Ref<base::Log> log) {
+                                              base::Ref<base::Log> log, base::Ref<faults::FaultPlan> faults) {
   std::unique_ptr<Server> server(new Server);
   server->engine_ = std::move(engine);
   server->log_ = std::move(log);
   server->transport_ = remoting::makeTcpTransport();
+  server->faults_ = std::move(faults);
   if (settings.namesrvBindAddress.empty()) settings.namesrvBindAddress = settings.bindAddress;
   if (auto started = server->startNameservers(settings); !started) return started.error();
 
   broker::BrokerOptions options = settings.broker;
   options.engine = server->engine_;
-  options.transport = server->transport_;
+  options.transport = server->transportOf(NodeRole::kBroker, options.brokerName);
   options.log = server->log_;
   options.address = addressOf(settings.bindAddress, settings.listenPort);
   const std::string told = toldIp(settings, *server->engine_);
@@ -73,15 +76,31 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, base::Ref<base:
   options.namesrvAddrs = server->own_;
   options.namesrvAddrs.insert(options.namesrvAddrs.end(), server->foreign_.begin(), server->foreign_.end());
   options.server = serverOptions(settings);
-  auto broker = broker::Broker::start(std::move(options));
-  if (!broker) return cannotListen("broker", broker.error(), "--listen-port, or listenPort in its configuration");
-  server->broker_ = std::move(*broker);
+  auto started = broker::Broker::start(options);
+  if (!started) return cannotListen("broker", started.error(), "--listen-port, or listenPort in its configuration");
+  server->broker_address_ = (*started)->address();
+  // As it listens, whatever it is called: it comes back at the same port.
+  options.address = withPort(settings.bindAddress, server->broker_address_);
+  server->broker_options_ = std::move(options);
+  {
+    base::MutexLock lock(server->mutex_);
+    server->broker_ = std::move(*started);
+  }
   return server;
 }
 
 Server::~Server() {
-  if (broker_) broker_->stop({});
+  if (const auto running = broker()) running->stop({});
   for (const auto& nameserver : nameservers_) nameserver->close({});
+}
+
+base::Ref<broker::Broker> Server::broker() const {
+  base::MutexLock lock(mutex_);
+  return broker_;
+}
+
+base::Ref<remoting::Transport> Server::transportOf(NodeRole role, std::string name) const {
+  return faults_ ? faults::makeFaultTransport(transport_, faults_, {role, std::move(name)}) : transport_;
 }
 
 Result<Server::Place> Server::startNameserver(const Settings& settings, const std::string& address) {
@@ -89,15 +108,17 @@ Result<Server::Place> Server::startNameserver(const Settings& settings, const st
   options.address = address;
   options.scan_interval = settings.scanNotActiveBrokerInterval;
   options.server = serverOptions(settings);
-  auto started = nameserver::Nameserver::start(engine_, transport_, log_, std::move(options));
+  auto started = nameserver::Nameserver::start(
+      engine_, transportOf(NodeRole::kNameserver, "nameserver-" + std::to_string(nameservers_.size())), log_,
+      std::move(options));
   if (!started && isTaken(started.error())) return Place::kTaken;
   if (!started) return cannotListen("nameserver", started.error(), "--namesrv-port");
   const std::string at = (*started)->address();
   nameservers_.push_back(std::move(*started));
   const std::string ip = at.substr(0, at.rfind(':'));
-  own_.push_back(isAnyAddress(ip) ? withIp(ip.starts_with('[') ? "::1" : "127.0.0.1", at) : at);
+  own_.push_back(isAnyAddress(ip) ? withPort(ip.starts_with('[') ? "::1" : "127.0.0.1", at) : at);
   namesrv_addr_ +=
-      (namesrv_addr_.empty() ? "" : ";") + (isAnyAddress(ip) ? withIp(toldIp(settings, *engine_), at) : at);
+      (namesrv_addr_.empty() ? "" : ";") + (isAnyAddress(ip) ? withPort(toldIp(settings, *engine_), at) : at);
   return Place::kOurs;
 }
 
@@ -143,19 +164,52 @@ void Server::whenReady(base::Completion<void> done) {
       if (!known) all->failed = known.error();
     });
   };
-  if (own_.empty()) broker_->whenKnownTo("", share());
-  for (const std::string& address : own_) broker_->whenKnownTo(address, share());
+  const auto running = broker();
+  if (own_.empty()) running->whenKnownTo("", share());
+  for (const std::string& address : own_) running->whenKnownTo(address, share());
+}
+
+void Server::stopBroker(base::Completion<void> done) {
+  base::Ref<broker::Broker> stops;
+  {
+    base::MutexLock lock(mutex_);
+    stops = std::move(broker_);
+  }
+  if (!stops) return std::move(done)(Result<void>());
+  stops->stop(std::move(done));
+}
+
+void Server::startBroker(base::Completion<void> done) {
+  if (brokerRunning()) return std::move(done)(Result<void>());
+  auto started = broker::Broker::start(broker_options_);
+  if (!started) return std::move(done)(started.error());
+  const base::Ref<broker::Broker> starts = *started;
+  {
+    base::MutexLock lock(mutex_);
+    if (!ended_ && !broker_) broker_ = std::move(*started);
+  }
+  if (*started) return std::move(done)(Error(ErrorCode::kClosed, "the broker was started or ended meanwhile"));
+  starts->whenRegistered(std::move(done));
+}
+
+bool Server::inspect(UniqueFunction<void(const broker::Inspection&)> look) {
+  const auto running = broker();
+  if (running) running->inspect(std::move(look));
+  return static_cast<bool>(running);
 }
 
 void Server::stop(base::Completion<void> done) {
+  {
+    base::MutexLock lock(mutex_);
+    ended_ = true;
+  }
   // The broker first: it signs off at the nameservers.
-  broker_->stop(
-      base::Completion<void>::of([nameservers = nameservers_, done = std::move(done)](Result<void>&&) mutable {
-        const auto all = std::make_shared<All>(std::move(done));
-        for (const auto& nameserver : nameservers) {
-          nameserver->close(base::Completion<void>::of([all](Result<void>&&) {}));
-        }
-      }));
+  stopBroker(base::Completion<void>::of([nameservers = nameservers_, done = std::move(done)](Result<void>&&) mutable {
+    const auto all = std::make_shared<All>(std::move(done));
+    for (const auto& nameserver : nameservers) {
+      nameserver->close(base::Completion<void>::of([all](Result<void>&&) {}));
+    }
+  }));
 }
 
 }  // namespace mqclient::standalone

@@ -22,9 +22,9 @@ FLOORS = {"base": 0, "protocol": 1, "filter": 1, "remoting": 2, "sim": 3, "route
 NEVER = {"sim": {"route", "client", "trace", "rebalance", "producer", "consumer", "admin"},  # the SDK links no simulation
          "mock_broker": {"client", "trace", "rebalance", "producer", "consumer", "admin"},
          "route": {"mock_broker"}}
-# Inside mock_broker: faults | store → nameserver | broker → cluster | standalone → binding.
+# Inside mock_broker: faults | store → nameserver | broker → cluster | standalone → control | binding.
 BROKER_FLOORS = {"faults": 0, "store": 0, "replication": 1, "nameserver": 2, "broker": 2, "cluster": 3, "console": 3, "standalone": 3,
-                 "binding": 4}
+                 "control": 4, "binding": 4}
 # Facades: the floor that implements the header. Every other public header is vocabulary and serves every floor.
 FACADES = {"default_mq_producer.h": "producer", "transaction_mq_producer.h": "producer",
            "default_mq_push_consumer.h": "consumer", "default_lite_pull_consumer.h": "consumer",
