@@ -10,12 +10,15 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "base/completion.h"
 #include "base/engine.h"
 #include "base/wait.h"
+#include "mock_broker/control/test_control.h"
+#include "mock_broker/control/token.h"
 #include "mock_broker/standalone/command_line.h"
 #include "mock_broker/standalone/server.h"
 #include "mock_broker/standalone/settings.h"
@@ -95,6 +98,13 @@ bool readSettings(const standalone::CommandLine& line, standalone::Settings& set
   return good && reader.errors().empty();
 }
 
+/// What is known before anything runs.
+struct Start {
+  standalone::CommandLine line{};
+  standalone::Settings settings{};
+  std::string control_token{};  ///< empty: no test control
+};
+
 sigset_t endingSignals() {
   sigset_t set;
   sigemptyset(&set);
@@ -123,20 +133,45 @@ void endRuntime(base::Ref<base::Engine> engine) {
   while (!engine->isLastReference() && engine->now() < deadline) engine->waitFor(*never, engine->now() + kLookEvery);
 }
 
-int serve(const base::Ref<base::Engine>& engine, const standalone::CommandLine& line,
-          const standalone::Settings& settings) {
-  auto started = standalone::Server::start(settings, engine, base::Log::make(*engine, line.log_level, logLine));
+/// What of it tests may steer; null without a token.
+Result<std::unique_ptr<control::TestControl>> startControl(const base::Ref<base::Engine>& engine, const Start& start,
+                                                           const base::Ref<faults::FaultPlan>& plan,
+                                                           standalone::Server& server) {
+  if (!plan) return std::unique_ptr<control::TestControl>();
+  auto control = control::TestControl::start({start.control_token, start.line.test_control_port}, engine, plan, server);
+  if (!control) {
+    return Error(control.error().code(), "the test control " + control.error().message() +
+                                             "; choose another port with --test-control-port (0: any free one)");
+  }
+  say("warning: ", "under test control at " + (*control)->address() +
+                       ": whoever has the token makes it fail, and reads what is stored");
+  return control;
+}
+
+int serve(const base::Ref<base::Engine>& engine, const Start& start) {
+  const standalone::Settings& settings = start.settings;
+  const auto plan = start.control_token.empty() ? base::Ref<faults::FaultPlan>()
+                                                : base::makeRef<faults::FaultPlan>(engine, faults::Carrier::kSockets);
+  auto started =
+      standalone::Server::start(settings, engine, base::Log::make(*engine, start.line.log_level, logLine), plan);
   if (!started) {
     say("", started.error().message());
     return kExitFailed;
   }
   standalone::Server& server = **started;
   tellAboutStart(settings, server);
+  auto control = startControl(engine, start, plan, server);
+  if (!control) {
+    say("", control.error().message());
+    return kExitFailed;
+  }
   auto ready = base::makeOperation<void>(engine->callbackTarget());
   server.whenReady(std::move(ready.completion));
-  std::move(ready.future).then([address = server.namesrvAddr()](Result<void> known) {
+  std::string lines = server.namesrvAddr() + '\n';
+  if (*control) lines += "test control " + (*control)->address() + '\n';
+  std::move(ready.future).then([lines = std::move(lines)](Result<void> known) {
     if (!known) return;  // ended before
-    std::printf("%s\n", address.c_str());
+    std::fputs(lines.c_str(), stdout);
     std::fflush(stdout);
   });
 
@@ -146,6 +181,7 @@ int serve(const base::Ref<base::Engine>& engine, const standalone::CommandLine& 
   // From here on the system does it: a second signal ends the process, and so does the clock.
   pthread_sigmask(SIG_UNBLOCK, &ending, nullptr);
   alarm(kSecondsToEnd);
+  if (*control) (*control)->stop();
   auto stopped = base::makeOperation<void>(engine->callbackTarget());
   server.stop(std::move(stopped.completion));
   const auto answer = std::move(stopped.future).get();
@@ -153,13 +189,13 @@ int serve(const base::Ref<base::Engine>& engine, const standalone::CommandLine& 
   return answer ? 0 : kExitFailed;
 }
 
-int run(const standalone::CommandLine& line, const standalone::Settings& settings) {
+int run(const Start& start) {
   auto engine = base::makeThreadedEngine({});
   if (!engine) {
     say("", engine.error().message());
     return kExitFailed;
   }
-  const int status = serve(*engine, line, settings);
+  const int status = serve(*engine, start);
   endRuntime(std::move(*engine));
   return status;
 }
@@ -182,15 +218,23 @@ int main(int argc, char** argv) {
     std::printf("mqbroker %s\n", MQCLIENT_VERSION);
     return 0;
   }
-  standalone::Settings settings;
-  if (!readSettings(*line, settings)) return kExitWrong;
+  Start start{.line = *line};
+  if (!readSettings(*line, start.settings)) return kExitWrong;
   if (line->action == standalone::CommandLine::Action::kPrintConfig) {
-    std::fputs(standalone::printed(settings).c_str(), stdout);
+    std::fputs(standalone::printed(start.settings).c_str(), stdout);
     return 0;
+  }
+  if (!line->test_control_token_file.empty()) {
+    auto token = control::readTokenFile(line->test_control_token_file);
+    if (!token) {
+      say("", token.error().message());
+      return kExitWrong;
+    }
+    start.control_token = *std::move(token);
   }
   // Before any thread is made: all of them leave these to main, which waits for them.
   const sigset_t ending = endingSignals();
   pthread_sigmask(SIG_BLOCK, &ending, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  return run(*line, settings);
+  return run(start);
 }

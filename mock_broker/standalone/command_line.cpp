@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "mock_broker/standalone/apache_keys.h"
@@ -18,6 +20,8 @@ enum class Switch {
   kNamesrvPort,
   kConf,
   kLog,
+  kControlTokenFile,
+  kControlPort,
   kPrint,
   kHelp,
   kVersion
@@ -39,6 +43,8 @@ constexpr std::array kSwitches{
     Named{"--namesrv-port", Switch::kNamesrvPort},
     Named{"--conf", Switch::kConf},
     Named{"--log", Switch::kLog},
+    Named{"--test-control-token-file", Switch::kControlTokenFile},
+    Named{"--test-control-port", Switch::kControlPort},
     Named{"-p", Switch::kPrint, false},
     Named{"--print-config", Switch::kPrint, false},
     Named{"--printConfigItem", Switch::kPrint, false},
@@ -49,6 +55,8 @@ constexpr std::array kSwitches{
 
 constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLevels{
     {{"error", LogLevel::kError}, {"warn", LogLevel::kWarn}, {"info", LogLevel::kInfo}, {"debug", LogLevel::kDebug}}};
+
+constexpr std::int32_t kPortMax = 65'535;
 
 constexpr std::string_view kHelp = R"(usage: mqbroker [-c broker.conf] [switches]
 
@@ -65,6 +73,11 @@ and end with it.
                              starts only where an address of this machine has none
       --namesrv-config FILE  namesrv.conf: port and address of the nameserver
       --log LEVEL            on standard error: error, warn (as it is), info or debug
+      --test-control-token-file FILE
+                             faults and inspection as JSON over HTTP on 127.0.0.1, for tests in any language, with the
+                             token in FILE; the second line of standard output says where. See docs/mqbroker.md
+      --test-control-port PORT
+                             where that listens; 0, as it is: any free one
   -p, --print-config         the settings in effect, as a broker.conf; nothing starts
   -h, --help                 this text
       --version
@@ -127,6 +140,17 @@ std::optional<Error> apply(const Named& named, const std::string& value, Command
       line.log_level = level->second;
       break;
     }
+    case Switch::kControlTokenFile:
+      if (value.empty()) return wrong(place + ": expected a file");
+      line.test_control_token_file = value;
+      break;
+    case Switch::kControlPort: {
+      const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), line.test_control_port);
+      const bool is_port = failed == std::errc{} && end == value.data() + value.size() && line.test_control_port >= 0 &&
+                           line.test_control_port <= kPortMax;
+      if (!is_port) return wrong(place + " " + value + ": expected a number from 0 to " + std::to_string(kPortMax));
+      break;
+    }
     case Switch::kPrint:
       line.action = CommandLine::Action::kPrintConfig;
       break;
@@ -144,6 +168,7 @@ std::optional<Error> apply(const Named& named, const std::string& value, Command
 
 Result<CommandLine> parseCommandLine(std::span<const char* const> arguments) {
   CommandLine line;
+  bool has_control_port = false;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     std::string_view argument = arguments[i];
     std::optional<std::string> value;
@@ -160,8 +185,12 @@ Result<CommandLine> parseCommandLine(std::span<const char* const> arguments) {
       value = arguments[i];
     }
     if (auto error = apply(*named, value.value_or(""), line)) return *error;
+    has_control_port = has_control_port || named->what == Switch::kControlPort;
     // Whatever else was said, who asks for help gets it.
     if (line.action == CommandLine::Action::kHelp || line.action == CommandLine::Action::kVersion) return line;
+  }
+  if (has_control_port && line.test_control_token_file.empty()) {
+    return *wrong("--test-control-port needs --test-control-token-file. See --help");
   }
   return line;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,8 @@ struct CommandLine {
   std::vector<Property> broker{};     ///< above the configuration file
   std::vector<Property> namesrv{};    ///< above the nameserver's
   LogLevel log_level{LogLevel::kWarn};
+  std::string test_control_token_file{};  ///< empty: no test control
+  std::int32_t test_control_port{0};      ///< 0: any free one
 };
 
 /// kInvalidArgument: what is wrong with which argument, and which switch was meant.

@@ -18,11 +18,13 @@
 #include "tests/support/program.h"
 #include "tests/support/slack.h"
 #include "tests/support/stranger.h"
+#include "tests/support/temp_file.h"
 
 namespace mqclient {
 namespace {
 
 using mqclient::testing::Program;
+using File = mqclient::testing::TempFile;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
@@ -35,23 +37,6 @@ constexpr int kFailed = 1;
 Program mqbroker(std::vector<std::string> arguments = {"--listen-port", "0", "--namesrv-port", "0"}) {
   return Program(MQBROKER, std::move(arguments));
 }
-
-/// A file that goes with the test.
-class File {
- public:
-  explicit File(const std::string& text) {
-    const int fd = mkstemp(name_.data());
-    EXPECT_EQ(write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
-    close(fd);
-  }
-  ~File() { unlink(name_.c_str()); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  const std::string& name() const { return name_; }
-
- private:
-  std::string name_ = ::testing::TempDir() + "mqbroker-XXXXXX";
-};
 
 /// A port of this machine that somebody has: who connects is never answered, or refused at once.
 class Mute {

@@ -42,6 +42,18 @@ TEST(CommandLineOf, EverySwitch) {
   EXPECT_EQ(line.namesrv[0].key + "=" + line.namesrv[0].value, "listenPort=9");
 }
 
+TEST(CommandLineOf, TestControlIsOffUnlessATokenIsNamed) {
+  EXPECT_TRUE(parse({}).value().test_control_token_file.empty());
+  const CommandLine line = parse({"--test-control-token-file", "t", "--test-control-port=8080"}).value();
+  EXPECT_EQ(line.test_control_token_file, "t");
+  EXPECT_EQ(line.test_control_port, 8080);
+  EXPECT_EQ(parse({"--test-control-token-file", "t"}).value().test_control_port, 0);
+  EXPECT_THAT(wrong({"--test-control-port", "0"}), HasSubstr("needs --test-control-token-file"));
+  for (const char* port : {"65536", "-1", "x", "1x", ""}) {
+    EXPECT_THAT(wrong({"--test-control-token-file", "t", "--test-control-port", port}), HasSubstr("from 0 to 65535"));
+  }
+}
+
 TEST(CommandLineOf, ApachesLongNames) {
   const CommandLine line = parse({"--configFile", "b.conf", "--namesrvAddr", "a:1", "--printConfigItem"}).value();
   EXPECT_EQ(line.config_file, "b.conf");
