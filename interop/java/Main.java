@@ -54,7 +54,7 @@ public final class Main {
     interface RowCode { String run(Row row) throws Exception; }
 
     static final Map<String, RowCode> ROWS = new LinkedHashMap<>();
-    /** What clients write for each other: INTEROP_TOPIC is where, INTEROP_WRITERS who. */
+    /** What clients write for each other, or under faults: INTEROP_TOPIC is where, INTEROP_WRITERS who, INTEROP_SENDS how often. */
     static final Map<String, RowCode> EXCHANGE = new HashMap<>();
 
     static {
@@ -73,6 +73,7 @@ public final class Main {
         EXCHANGE.put("read", Main::read);
         EXCHANGE.put("write-codecs", Main::writeCodecs);
         EXCHANGE.put("read-codecs", Main::readCodecs);
+        EXCHANGE.put("send", Main::send);
     }
 
     private Main() { }
@@ -508,6 +509,20 @@ public final class Main {
             row.send(producer, message);
         }
         return EXCHANGED + " written";
+    }
+
+    /** Waiting sends, as a user writes them; what goes wrong on the way is the client's to mend. */
+    static String send(Row row) throws Exception {
+        row.topic = Objects.requireNonNull(System.getenv("INTEROP_TOPIC"));
+        int sends = Integer.parseInt(System.getenv("INTEROP_SENDS"));
+        DefaultMQProducer producer = row.producer();
+        Map<String, Integer> stored = new HashMap<>();
+        for (int i = 0; i < sends; i++) {
+            SendResult sent = producer.send(new Message(row.topic, "tag", "key-" + i, bodyOf(i)));
+            expect(sent.getSendStatus() == SendStatus.SEND_OK, "send " + i + ": " + sent.getSendStatus());
+            stored.merge(sent.getMessageQueue().getBrokerName(), 1, Integer::sum);
+        }
+        return stored.toString();
     }
 
     static String read(Row row) throws Exception {
