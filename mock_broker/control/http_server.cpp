@@ -30,8 +30,9 @@ int millisUntil(base::SteadyTime deadline, base::SteadyTime now) {
 
 }  // namespace
 
-Result<std::unique_ptr<HttpServer>> HttpServer::start(base::Ref<base::Engine> engine, int port, Handler handler) {
-  const std::string address = "127.0.0.1:" + std::to_string(port);
+Result<std::unique_ptr<HttpServer>> HttpServer::start(base::Ref<base::Engine> engine, Options options,
+                                                      Handler handler) {
+  const std::string address = "127.0.0.1:" + std::to_string(options.port);
   const auto failed = [&address] {
     return Error(ErrorCode::kUnreachable, "cannot listen at " + address + ": " + remoting::systemText(errno));
   };
@@ -45,15 +46,17 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(base::Ref<base::Engine> en
       ::bind(listener.get(), at->front().get(), at->front().size) != 0 || ::listen(listener.get(), kBacklog) != 0) {
     return failed();
   }
-  std::unique_ptr<HttpServer> server(new HttpServer(std::move(engine), std::move(listener), std::move(handler)));
+  std::unique_ptr<HttpServer> server(
+      new HttpServer(std::move(engine), options, std::move(listener), std::move(handler)));
   auto started =
       server->threads_.start("mq-control", base::Role::kForeign, nullptr, [s = server.get()] { s->accept(); });
   if (!started) return started.error();
   return server;
 }
 
-HttpServer::HttpServer(base::Ref<base::Engine> engine, remoting::Descriptor listener, Handler handler)
+HttpServer::HttpServer(base::Ref<base::Engine> engine, Options options, remoting::Descriptor listener, Handler handler)
     : engine_(std::move(engine)),
+      options_(options),
       listener_(std::move(listener)),
       address_(remoting::SocketAddress::localOf(listener_.get()).text()),
       handler_(std::move(handler)) {}
@@ -87,7 +90,7 @@ void HttpServer::accept() {
 
 bool HttpServer::awaitRoom() {
   base::MutexLock lock(mutex_);
-  while (!stopped_ && connections_.size() >= kConnectionsMax) room_.wait(mutex_);
+  while (!stopped_ && connections_.size() >= options_.connections_max) room_.wait(mutex_);
   return !stopped_;
 }
 
@@ -116,7 +119,7 @@ bool HttpServer::startServing(int fd) {
 
 void HttpServer::serve(int fd) {
   HttpReader reader;
-  const base::SteadyTime deadline = engine_->now() + kRequestDeadline;
+  const base::SteadyTime deadline = engine_->now() + options_.request_deadline;
   HttpReader::State state = HttpReader::State::kMore;
   std::array<char, kBytesPerRead> part;
   while (state == HttpReader::State::kMore) {
@@ -127,7 +130,7 @@ void HttpServer::serve(int fd) {
     if (reader.takeContinue() && !say(fd, "HTTP/1.1 100 Continue\r\n\r\n", deadline)) return;
   }
   const std::string bytes = encoded(state == HttpReader::State::kRefused ? reader.refused() : answer(reader.request()));
-  if (say(fd, bytes, engine_->now() + kRequestDeadline)) linger(fd);
+  if (say(fd, bytes, engine_->now() + options_.request_deadline)) linger(fd);
 }
 
 HttpAnswer HttpServer::answer(const HttpRequest& request) const {

@@ -19,19 +19,19 @@ namespace mqclient::control {
 /// browser was led here for by a name of somebody else's.
 ///
 /// Threads  one that accepts, and one for each connection: an answer may take its time. Idle it costs nothing.
-/// Bounds   kConnectionsMax at a time, others wait in the system's backlog; a request has kRequestDeadline to arrive
-/// and
-///          an answer the same to leave.
 class HttpServer {
  public:
-  static constexpr int kConnectionsMax = 16;
-  static constexpr base::Millis kRequestDeadline{10'000};
+  struct Options {
+    int port{0};                            ///< 0: any free one
+    std::size_t connections_max{16};        ///< at a time; others wait in the system's backlog
+    base::Millis request_deadline{10'000};  ///< for a request to arrive, and for an answer to leave
+  };
 
   /// Called in the server's threads, several at a time; may wait.
   using Handler = std::function<HttpAnswer(const HttpRequest&)>;
 
-  /// `port` 0: any free one. kUnreachable: the port is taken.
-  static Result<std::unique_ptr<HttpServer>> start(base::Ref<base::Engine> engine, int port, Handler handler);
+  /// kUnreachable: the port is taken.
+  static Result<std::unique_ptr<HttpServer>> start(base::Ref<base::Engine> engine, Options options, Handler handler);
   /// stop()
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
@@ -43,7 +43,7 @@ class HttpServer {
   void stop();
 
  private:
-  HttpServer(base::Ref<base::Engine> engine, remoting::Descriptor listener, Handler handler);
+  HttpServer(base::Ref<base::Engine> engine, Options options, remoting::Descriptor listener, Handler handler);
   void accept();
   /// False: the server has stopped.
   bool awaitRoom();
@@ -56,6 +56,7 @@ class HttpServer {
   void linger(int fd) const;
 
   const base::Ref<base::Engine> engine_;
+  const Options options_;
   const remoting::Descriptor listener_;
   const std::string address_;
   const Handler handler_;

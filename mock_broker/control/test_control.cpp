@@ -79,7 +79,7 @@ Result<std::string> noArguments(std::string_view arguments, std::string answer) 
 Result<std::unique_ptr<TestControl>> TestControl::start(Options options, base::Ref<base::Engine> engine,
                                                         base::Ref<faults::FaultPlan> plan, standalone::Server& server) {
   std::unique_ptr<TestControl> control(new TestControl(std::move(options.token), engine, std::move(plan), server));
-  auto http = HttpServer::start(std::move(engine), options.port,
+  auto http = HttpServer::start(std::move(engine), {.port = options.port},
                                 [c = control.get()](const HttpRequest& request) { return c->answer(request); });
   if (!http) return http.error();
   control->http_ = std::move(*http);
