@@ -88,7 +88,9 @@ TEST_P(Promises, AreKeptWhileSendsGoWrong) {
 }
 
 TEST_P(Promises, AreKeptTheSameWayByTheSameSeed) {
-  auto again = MockCluster::start({.brokers = 2, .time = MockTime::kVirtual, .seed = GetParam()}).value();
+  auto again =
+      MockCluster::start({.brokers = 2, .time = MockTime::kVirtual, .seed = GetParam(), .recordFromStart = true})
+          .value();
   Scenario(cluster).run();
   Scenario(again).run();
   EXPECT_EQ(cluster.trace(), again.trace());
