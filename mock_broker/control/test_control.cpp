@@ -382,20 +382,20 @@ TestControl::Answer TestControl::members(std::string_view arguments) {
   return answerOf([&ids](AnswerObject& o) { writeNames(o.member("members"), ids); });
 }
 
-TestControl::Answer TestControl::stopBroker(std::string_view arguments) {
+TestControl::Answer TestControl::steer(std::string_view arguments, Steering what) {
   if (auto read = FieldReader(arguments).read({}); !read) return read.error();
-  auto stopped = base::makeOperation<void>(engine_->callbackTarget());
-  server_.stopBroker(std::move(stopped.completion));
-  if (auto answer = std::move(stopped.future).get(); !answer) return answer.error();
+  auto done = base::makeOperation<void>(engine_->callbackTarget());
+  (server_.*what)(std::move(done.completion));
+  if (auto answer = std::move(done.future).get(); !answer) return answer.error();
   return state({});
 }
 
+TestControl::Answer TestControl::stopBroker(std::string_view arguments) {
+  return steer(arguments, &standalone::Server::stopBroker);
+}
+
 TestControl::Answer TestControl::startBroker(std::string_view arguments) {
-  if (auto read = FieldReader(arguments).read({}); !read) return read.error();
-  auto started = base::makeOperation<void>(engine_->callbackTarget());
-  server_.startBroker(std::move(started.completion));
-  if (auto answer = std::move(started.future).get(); !answer) return answer.error();
-  return state({});
+  return steer(arguments, &standalone::Server::startBroker);
 }
 
 TestControl::Answer TestControl::state(std::string_view arguments) {

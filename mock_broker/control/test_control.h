@@ -69,6 +69,9 @@ class TestControl {
   Answer startBroker(std::string_view arguments);
   Answer state(std::string_view arguments);
 
+  using Steering = void (standalone::Server::*)(base::Completion<void>);
+  /// Does that to the server; answered as state().
+  Answer steer(std::string_view arguments, Steering what);
   Answer keep(Result<RulePointer> rule, bool optional);
   /// kInvalidArgument: there is none of that number.
   Result<RulePointer> ruleOf(std::int64_t id) const;
