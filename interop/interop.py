@@ -122,6 +122,16 @@ def raw(_):
 
 # --- homes -------------------------------------------------------------------------------------------------------------
 
+def end(child):
+    """In order; after a while, at once."""
+    child.terminate()
+    try:
+        child.wait(apache.SECONDS_STOP)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
 class Ours:
     """Our nameserver and broker as a process."""
 
@@ -140,12 +150,7 @@ class Ours:
         return self
 
     def __exit__(self, *_):
-        self.child.terminate()
-        try:
-            self.child.wait(apache.SECONDS_STOP)
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            self.child.wait()
+        end(self.child)
 
 
 def home_of(name, bin_dir):
