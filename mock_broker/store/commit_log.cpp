@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/cache_line.h"
 #include "protocol/message_record.h"
 
 namespace mqclient::store {
@@ -31,11 +32,9 @@ Result<CommitLog::Place> CommitLog::place(std::size_t bytes) {
 }
 
 void CommitLog::expect(std::size_t bytes) const noexcept {
-  constexpr std::size_t kLine = 64;
   constexpr std::size_t kFetchedMax = 2'048;
   const std::size_t at = static_cast<std::size_t>(write_offset_ - segment_start_);
-  const std::size_t end = std::min(at + std::min(bytes, kFetchedMax), options_.segment_bytes);
-  for (std::size_t i = at; i < end; i += kLine) __builtin_prefetch(writing_->data() + i, 1);
+  base::fetchForWriting(writing_->data() + at, std::min({bytes, kFetchedMax, options_.segment_bytes - at}));
 }
 
 Result<void> CommitLog::roll() {

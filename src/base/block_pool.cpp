@@ -1,9 +1,11 @@
 #include "base/block_pool.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <utility>
 
+#include "base/cache_line.h"
 #include "base/mutex.h"
 
 namespace mqclient::base {
@@ -85,13 +87,10 @@ struct ThreadEnd {
   }
 };
 
-/// The next one to be given out: another thread's core may still have it, and would be waited for line by line.
+/// The next one to be given out: another thread's core may still have it.
 inline void fetch(Free* block, std::size_t bytes) noexcept {
-  constexpr std::size_t kLine = 64;
-  constexpr std::size_t kFetched = 6 * kLine;
-  for (std::size_t at = 0; at < bytes && at < kFetched; at += kLine) {
-    __builtin_prefetch(reinterpret_cast<char*>(block) + at, 1);
-  }
+  constexpr std::size_t kFetched = 6 * kCacheLine;
+  fetchForWriting(block, std::min(bytes, kFetched));
 }
 
 /// False: the thread keeps nothing, for it ends.

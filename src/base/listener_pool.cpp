@@ -6,11 +6,11 @@
 #include <optional>
 #include <utility>
 
+#include "base/cache_line.h"
+
 namespace mqclient::base {
 
 namespace {
-
-constexpr std::size_t kLine = 64;
 
 std::int64_t processCpuNanos() noexcept {
   return clockNanos(CLOCK_PROCESS_CPUTIME_ID);
@@ -150,8 +150,9 @@ class ListenerPool::Group final : public ListenerGroup {
 
   const Ref<ListenerPool> pool_;
   const std::string name_;
-  alignas(kLine) std::atomic<Job*> intake_{nullptr};  // newest first; all that submitters touch while some are there
-  alignas(kLine) mutable Mutex mutex_;
+  alignas(kCacheLine) std::atomic<Job*> intake_{
+      nullptr};  // newest first; all that submitters touch while some are there
+  alignas(kCacheLine) mutable Mutex mutex_;
   Job* first_ MQ_GUARDED_BY(mutex_) = nullptr;  // older than what is in intake_
   Job* last_ MQ_GUARDED_BY(mutex_) = nullptr;
   int cap_ MQ_GUARDED_BY(mutex_);

@@ -6,6 +6,7 @@
 #include <deque>
 #include <vector>
 
+#include "base/cache_line.h"
 #include "base/completion.h"
 #include "base/mutex.h"
 #include "base/ref.h"
@@ -88,11 +89,10 @@ class FlowGate {
   void detail() MQ_REQUIRES(mutex_);
   /// Back to the word, if nobody waits.
   void summarize() MQ_REQUIRES(mutex_);
-  static constexpr std::size_t kLine = 64;
   const Bounds bounds_;
   // Messages, bytes above them; or kDetailed. Apart, as two threads change it all the time.
-  alignas(kLine) std::atomic<std::uint64_t> word_{0};
-  alignas(kLine) mutable base::Mutex mutex_;
+  alignas(base::kCacheLine) std::atomic<std::uint64_t> word_{0};
+  alignas(base::kCacheLine) mutable base::Mutex mutex_;
   bool closed_ MQ_GUARDED_BY(mutex_) = false;
   // While the word is kDetailed:
   Load load_ MQ_GUARDED_BY(mutex_);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/block_pool.h"
+#include "base/cache_line.h"
 #include "base/io.h"
 #include "base/timer.h"
 #include "remoting/connection_peer.h"
@@ -26,8 +27,8 @@ struct ClientShared : base::Object {
   RemotingClientCounters counters;
   std::atomic<std::size_t> open{0};  // connections
   // Requests accepted and not yet completed; apart, as two threads change it all the time.
-  alignas(64) std::atomic<std::size_t> in_flight{0};
-  char after_in_flight[64 - sizeof(std::size_t)];
+  alignas(base::kCacheLine) std::atomic<std::size_t> in_flight{0};
+  char after_in_flight[base::kCacheLine - sizeof(std::size_t)];
 
   /// A channel reached kEnded.
   virtual void onChannelEnded() noexcept = 0;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/cache_line.h"
 #include "base/engine.h"
 #include "base/mutex.h"
 #include "base/ref.h"
@@ -54,10 +55,9 @@ class BrokerState final : public base::Object {
 
  private:
   friend class FaultStrategy;
-  static constexpr std::size_t kLine = 64;
   const std::string name_;
   std::atomic<std::int64_t> blocked_until_{0};  // read on every choice, apart from what every answer writes
-  alignas(kLine) std::atomic<std::int64_t> last_answer_{0};
+  alignas(base::kCacheLine) std::atomic<std::int64_t> last_answer_{0};
   std::atomic<std::int64_t> rtt_{0};
   std::atomic<std::int64_t> last_named_{0};
   std::atomic<Outcome> last_outcome_{Outcome::kAnswered};
