@@ -440,14 +440,15 @@ Future<SendResult> ProducerCore::send(Message message, std::optional<MessageQueu
                                             selector = std::move(selector),
                                             message = std::move(message)](Result<PublishInfoPtr>&& found) mutable {
         if (!found) return operation->fail(std::move(found).error());
-        if (!selector) return operation->beginWith(*std::move(found), core->engine().now());
+        operation->use(*found);
+        if (!selector) return operation->begin(core->engine().now());
         // The selector is the user's: it runs on a callback thread, not in this strand.
         ProducerCore& raw = *core;
         raw.engine().callbacks().submit(core, [core = core.get(), operation, selector = *std::move(selector),
                                                message = std::move(message), info = *std::move(found)]() mutable {
           const Result<std::size_t> queue = core->chooseQueue(selector, *info, message);
           if (!queue) return operation->fail(queue.error());
-          operation->beginAtWith(std::move(info), *queue, core->engine().now());
+          operation->beginAt(*queue, core->engine().now());
         });
       }));
   return std::move(future);
@@ -501,7 +502,8 @@ Future<SendResult> ProducerCore::sendBatch(std::vector<Message> messages, SendOp
                   base::Completion<PublishInfoPtr>::of(
                       [core = base::Ref<ProducerCore>(this), operation](Result<PublishInfoPtr>&& info) mutable {
                         if (!info) return operation->fail(std::move(info).error());
-                        operation->beginWith(*std::move(info), core->engine().now());
+                        operation->use(*std::move(info));
+                        operation->begin(core->engine().now());
                       }));
   return std::move(future);
 }

@@ -54,16 +54,6 @@ void SendOperation::beginAt(std::size_t queue, base::SteadyTime now) {
   attempt(now);
 }
 
-void SendOperation::beginWith(PublishInfoPtr info, base::SteadyTime now) {
-  use(std::move(info));
-  begin(now);
-}
-
-void SendOperation::beginAtWith(PublishInfoPtr info, std::size_t queue, base::SteadyTime now) {
-  use(std::move(info));
-  beginAt(queue, now);
-}
-
 void SendOperation::fail(Error error) {
   complete(std::move(error).withMsgId(msgId()));
 }

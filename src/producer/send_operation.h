@@ -37,13 +37,12 @@ class SendOperation final : public base::Receiver<protocol::RemotingCommand>, pu
   SendOperation(ProducerCore& core, PublishingRef to, What what, const FlowGate::Place& place, const SendBudget& budget,
                 base::Completion<SendResult> done);
 
-  /// Starts with any queue in turn; `to` is ok().
+  /// These queues from now on: where they had to be asked for, before it begins.
+  void use(PublishInfoPtr info) { to_ = base::makeRef<Publishing>(to_->topic, std::move(info)); }
+  /// Starts with any queue in turn; there are some.
   void begin(base::SteadyTime now);
   /// Starts with this queue, which retries stay on.
   void beginAt(std::size_t queue, base::SteadyTime now);
-  /// The same where the queues had to be asked for.
-  void beginWith(PublishInfoPtr info, base::SteadyTime now);
-  void beginAtWith(PublishInfoPtr info, std::size_t queue, base::SteadyTime now);
   void fail(Error error);
 
   void onResult(Result<protocol::RemotingCommand>&& response) noexcept override;
@@ -66,7 +65,6 @@ class SendOperation final : public base::Receiver<protocol::RemotingCommand>, pu
   std::string msgId() const;
   PublishTopic& topic() const noexcept { return *to_->topic; }
   const route::TopicPublishInfo& info() const noexcept { return *to_->info; }
-  void use(PublishInfoPtr info) { to_ = base::makeRef<Publishing>(to_->topic, std::move(info)); }
 
   ProducerCore& core_;
   PublishingRef to_;
