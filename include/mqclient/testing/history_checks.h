@@ -122,6 +122,15 @@ inline KnownPlaces placesOf(const HistoryEvents& events) {
   return places;
 }
 
+/// The messages of a queue from offset `from` on and before `until` that are not among `done`, in order.
+template <class Tell>
+void forEachMissing(const KnownPlaces::mapped_type& queue, std::int64_t from, std::int64_t until,
+                    const std::set<std::int64_t>& done, const Tell& tell) {
+  for (auto place = queue.lower_bound(from); place != queue.end() && place->first < until; ++place) {
+    if (!done.contains(place->first)) tell(*place->second);
+  }
+}
+
 inline std::string toGroup(std::string_view group) {
   return group.empty() ? std::string() : " to group " + std::string(group);
 }
@@ -214,13 +223,11 @@ inline CheckReport orderPerQueue(const HistoryEvents& events) {
   for (const auto& [where, queue] : queues) {
     const auto known = places.find(where.second);
     if (queue.was_reset || queue.delivered.empty() || known == places.end()) continue;
-    const auto from = known->second.lower_bound(*queue.delivered.begin());
-    const auto until = known->second.lower_bound(queue.newest);
-    for (auto place = from; place != until; ++place) {
-      if (queue.delivered.contains(place->first)) continue;
-      ++passed_over;
-      report.violated("passed over" + detail::toGroup(where.first), *place->second);
-    }
+    detail::forEachMissing(known->second, *queue.delivered.begin(), queue.newest, queue.delivered,
+                           [&, &group = where.first](const HistoryEvent& message) {
+                             ++passed_over;
+                             report.violated("passed over" + detail::toGroup(group), message);
+                           });
   }
   report.counts = {{"dequeueSuccessCount", first},
                    {"outOfOrderMessageCount", out_of_order},
@@ -250,10 +257,7 @@ inline CheckReport atLeastOnce(const HistoryEvents& events) {
   const auto pass = [&](Progress& queue, const detail::HistoryQueue& where, std::int64_t offset, const auto& tell) {
     const auto known = places.find(where);
     if (known == places.end() || queue.begins < 0) return;
-    for (auto place = known->second.lower_bound(std::max(queue.begins, queue.passed));
-         place != known->second.end() && place->first < offset; ++place) {
-      if (!queue.done.contains(place->first)) tell(*place->second);
-    }
+    detail::forEachMissing(known->second, std::max(queue.begins, queue.passed), offset, queue.done, tell);
     queue.passed = std::max(queue.passed, offset);
   };
   std::uint64_t commits = 0, passed_unfinished = 0, never_finished = 0;
