@@ -532,11 +532,11 @@ void TcpConnection::closeAtHome() noexcept {
 void TcpConnection::finishClose() noexcept {
   const Ref<Object> keep = std::move(self_);
   takePushed(kOwned);
-  // What was sent before a close of our own leaves if the kernel takes it.
   if (aborted_.load(std::memory_order_acquire)) {
     const linger at_once{.l_onoff = 1, .l_linger = 0};
     setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   } else if (closed_here_.load(std::memory_order_relaxed) && !write_failed_) {
+    // What was sent before a close of our own leaves if the kernel takes it.
     for (std::size_t total = 0; first_ && total < kBytesPerTurn && writeSome(total) == Wrote::kSome;) {
     }
   }
