@@ -45,8 +45,8 @@ struct Task {
 /// threads.
 ///
 /// Shape    three words, no heap, no thread. Who finds it idle owns it and runs it as soon as no strand is on that
-///          thread's stack, for at most kTasksPerTurn tasks or kTurnTime; what is left goes, still owned, to the
-///          executor.
+///          thread's stack, for at most kTasksPerTurn tasks or kTurnNanos; what is left stays owned and comes again
+///          behind the strands that wait on that thread, or with the executor once the call's turns are used up.
 /// Threads  post(): any, never blocks, never runs a task before the caller's own strand step has ended.
 /// Memory   push is a CAS (acq_rel), taking all an exchange (acquire), leaving a CAS (acq_rel): the next owner sees
 ///          everything the last one wrote. Read-modify-writes only, no fences (ThreadSanitizer cannot see fences).
@@ -85,7 +85,7 @@ class Strand {
   bool push(Task& t) noexcept;
   /// Everything that waits, in order; tells the engine how much it was (Engine::strandQueueHighWater).
   Task* takeAll() noexcept;
-  /// Runs one turn. True: tasks are left, the strand is still owned and must be handed to an executor.
+  /// Runs one turn. True: tasks are left, the strand is still owned and must come to another turn.
   bool runTurn() noexcept;
 
   StrandWord word_{kIdle};   // kIdle | kBusy | newest Task*, linked to the older ones

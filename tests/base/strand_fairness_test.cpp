@@ -29,10 +29,11 @@ struct Counted final : Task {
 
 class StrandFairness : public ::testing::Test {
  protected:
-  /// Posts n tasks from inside the strand, so that they wait together.
+  /// Posts n tasks from inside the strand, so that they wait together, and before them one to another strand.
   void fill(int n, std::int64_t costs = 0) {
     tasks = std::make_unique<Counted[]>(static_cast<std::size_t>(n));
     owner->strand.post(Ref<Object>(owner), [=, this] {
+      other->strand.post(Ref<Object>(other), [this] { runs_at_others_turn = runs; });
       for (int i = 0; i < n; ++i) {
         Counted& t = tasks[static_cast<std::size_t>(i)];
         t.runs = &runs;
@@ -45,34 +46,41 @@ class StrandFairness : public ::testing::Test {
   }
 
   Ref<ModelEngine> engine = makeRef<ModelEngine>();
+  /// More tasks than a caller runs: one turn is the other strand's, and one task the one that posted them.
+  static constexpr int kInOneCall = Strand::kTasksPerTurn * (Activation::kTurnsPerCall - 1) - 1;
+
   Ref<Owner> owner = makeRef<Owner>(Ref<Engine>(engine));
+  Ref<Owner> other = makeRef<Owner>(Ref<Engine>(engine));
   std::unique_ptr<Counted[]> tasks;
   int runs = 0;
+  int runs_at_others_turn = -1;
 };
 
 TEST_F(StrandFairness, AnActivationEndsAfter32Tasks) {
   fill(100);
-  EXPECT_EQ(runs, Strand::kTasksPerTurn - 1);  // and the one that posted them
-  ASSERT_EQ(engine->submitted.size(), 1U) << "the strand, still owned, waits for the executor once";
-  engine->runOne();
-  EXPECT_EQ(runs, 2 * Strand::kTasksPerTurn - 1);
-  while (engine->runOne()) {
-  }
-  EXPECT_EQ(runs, 100);
+  EXPECT_EQ(runs_at_others_turn, Strand::kTasksPerTurn - 1);  // and the one that posted them
+  EXPECT_EQ(runs, 100) << "the rest comes behind the other strand, on the same thread";
+  EXPECT_TRUE(engine->submitted.empty());
 }
 
 TEST_F(StrandFairness, AnActivationEndsAfter50Microseconds) {
   fill(10, /*costs=*/20'000);
   // The clock is first read behind the task that posted: three tasks of 20 µs reach the 50.
-  EXPECT_EQ(runs, 3);
-  EXPECT_EQ(engine->submitted.size(), 1U);
-  while (engine->runOne()) {
-  }
+  EXPECT_EQ(runs_at_others_turn, 3);
   EXPECT_EQ(runs, 10);
+  EXPECT_TRUE(engine->submitted.empty());
+}
+
+TEST_F(StrandFairness, OneStrandAloneEndsWithTheTurnsOfTheCall) {
+  fill(kInOneCall + 100);
+  EXPECT_EQ(runs, kInOneCall);
+  ASSERT_EQ(engine->submitted.size(), 1U) << "the strand, still owned, waits for the executor once";
+  engine->runOne();
+  EXPECT_EQ(runs, kInOneCall + 100);
 }
 
 TEST_F(StrandFairness, AStrandIsInOneReadyQueueAtMost) {
-  fill(100);
+  fill(kInOneCall + 100);
   ASSERT_EQ(engine->submitted.size(), 1U);
   int later = 0;
   for (int i = 0; i < 50; ++i) owner->strand.post(Ref<Object>(owner), [&] { ++later; });
@@ -101,24 +109,24 @@ TEST_F(StrandFairness, TheHighWaterMarkIsWhatWaitedForOneStrand) {
 }
 
 TEST_F(StrandFairness, WhatComesWhileAStrandWorksCountsAtItsNextLook) {
-  fill(20, /*costs=*/20'000);  // three tasks a turn
+  fill(80, /*costs=*/20'000);  // three or four tasks a turn
   ASSERT_EQ(engine->submitted.size(), 1U);
   int later = 0;
-  for (int i = 0; i < 60; ++i) owner->strand.post(Ref<Object>(owner), [&] { ++later; });
-  EXPECT_EQ(engine->strandQueueHighWater(), 20U);
+  for (int i = 0; i < 90; ++i) owner->strand.post(Ref<Object>(owner), [&] { ++later; });
+  EXPECT_EQ(engine->strandQueueHighWater(), 80U);
   while (engine->runOne()) {
   }
-  EXPECT_EQ(later, 60);
-  EXPECT_EQ(engine->strandQueueHighWater(), 60U);
+  EXPECT_EQ(later, 90);
+  EXPECT_EQ(engine->strandQueueHighWater(), 90U);
 }
 
 TEST_F(StrandFairness, EveryEngineHasAMarkOfItsOwn) {
-  auto other = makeRef<ModelEngine>();
+  auto second = makeRef<ModelEngine>();
   fill(50);
   while (engine->runOne()) {
   }
   EXPECT_EQ(engine->strandQueueHighWater(), 50U);
-  EXPECT_EQ(other->strandQueueHighWater(), 0U);
+  EXPECT_EQ(second->strandQueueHighWater(), 0U);
 }
 
 // ---- S5
