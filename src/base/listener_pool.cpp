@@ -1,6 +1,7 @@
 #include "base/listener_pool.h"
 
 #include <sched.h>
+#include <time.h>
 
 #include <algorithm>
 #include <optional>
@@ -229,14 +230,17 @@ void ListenerPool::askForSupervision() noexcept {
   supervisor_.superviseListenersAt(now + kGrowNanos);
 }
 
+bool ListenerPool::isBusy(std::int64_t used, std::int64_t elapsed) const noexcept {
+  return used * 100 >= elapsed * cores_ * kBusyPercent;
+}
+
 bool ListenerPool::busy(std::int64_t now) noexcept {
   const std::int64_t used = processCpuNanos();
   while (cpu_.size() > 1 && (cpu_.size() == kCpuSamples || now - cpu_[1].at >= kCpuWindowNanos)) {
     cpu_.erase(cpu_.begin());
   }
   const CpuSample& oldest = cpu_.front();
-  const std::int64_t available = (now - oldest.at) * cores_;
-  const bool is_busy = (used - oldest.used) * 100 >= available * kBusyPercent;
+  const bool is_busy = isBusy(used - oldest.used, now - oldest.at);
   cpu_.push_back(CpuSample{now, used});
   return is_busy;
 }
@@ -329,10 +333,27 @@ void ListenerPool::runTurn(Group& group) noexcept {
 }
 
 void ListenerPool::linger() noexcept {
-  const std::int64_t until = steadyNanos() + kLingerNanos;
+  const std::int64_t now = steadyNanos();
+  if (coresTaken(now)) {
+    const timespec rest{.tv_sec = 0, .tv_nsec = kRestNanos};
+    nanosleep(&rest, nullptr);
+    return;
+  }
   do {
     sched_yield();
-  } while (steadyNanos() < until);
+  } while (steadyNanos() - now < kLingerNanos);
+}
+
+bool ListenerPool::coresTaken(std::int64_t now) noexcept {
+  std::int64_t last = load_.at.load(std::memory_order_relaxed);
+  // One thread of those that ask looks.
+  if (now - last >= kLoadNanos &&
+      load_.at.compare_exchange_strong(last, now, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+    const std::int64_t used = processCpuNanos();
+    const std::int64_t before = load_.used.exchange(used, std::memory_order_relaxed);
+    load_.high.store(isBusy(used - before, now - last), std::memory_order_relaxed);
+  }
+  return load_.high.load(std::memory_order_relaxed);
 }
 
 void ListenerPool::look(Worker& self) noexcept {

@@ -23,7 +23,8 @@ namespace mqclient::base {
 ///          (kWorthAThread; unknown: they do). Else its own thread will come to them, and supervise() sees within two
 ///          milliseconds if it does not. One thread looks at a time: whoever takes a turn wakes the next.
 /// Streams  a thread that finds nothing left of a stream of short jobs lingers a moment before it looks again, as long
-///          as that gathers several; submitters touch only the group's intake meanwhile.
+///          as that gathers several; submitters touch only the group's intake meanwhile. It keeps its core awake as long
+///          as there is one to spare, and sleeps where the process needs all of them for something else.
 /// Growth   the first job with no thread starts one at once. Later, while a group waits and no thread is idle,
 ///          supervise() adds one a millisecond if the process used less than 80 % of its cores over the last 5 ms,
 ///          else one per 100 ms; never more than the sum of the caps of the living groups. Idle for 10 s: it ends.
@@ -76,6 +77,8 @@ class ListenerPool final : public Object {
   static constexpr std::int64_t kWorthAThread = 5'000;
   static constexpr std::int64_t kLookNanos = 20'000;
   static constexpr std::int64_t kLingerNanos = 15'000;
+  static constexpr std::int64_t kRestNanos = 200'000;
+  static constexpr std::int64_t kLoadNanos = 1'000'000;
   static constexpr std::int64_t kGrowNanos = 1'000'000;
   static constexpr std::int64_t kGrowBusyNanos = 100'000'000;
   static constexpr std::int64_t kCpuWindowNanos = 5'000'000;
@@ -93,7 +96,10 @@ class ListenerPool final : public Object {
   /// An idle thread, off its stack and looking: to be woken outside the lock. Null: there is none.
   Worker* takeIdle() noexcept MQ_REQUIRES(mutex_);
   /// Lets jobs of a stream gather: taking each as it comes would move the lines it lies in from core to core for one.
-  static void linger() noexcept;
+  void linger() noexcept;
+  /// This process used most of its cores in the last millisecond or so.
+  bool coresTaken(std::int64_t now) noexcept;
+  bool isBusy(std::int64_t used, std::int64_t elapsed) const noexcept;
   /// Looks for work a little while. Nobody need be woken meanwhile.
   void look(Worker& self) noexcept;
   /// Sleeps until woken; false: idle for too long, the thread ends.
@@ -106,6 +112,11 @@ class ListenerPool final : public Object {
   Engine& home_;
   Supervisor& supervisor_;  // valid until closed_
   const int cores_;
+  struct {
+    std::atomic<std::int64_t> at{0};  // when somebody looked
+    std::atomic<std::int64_t> used{0};
+    std::atomic<bool> high{false};
+  } load_;
   std::atomic<int> turns_waiting_{0};  // groups in the list, for threads that ask without the lock
 
   mutable Mutex mutex_;
