@@ -150,9 +150,10 @@ class FutureState final : public FutureBase, public ResultSink<T> {
       reportUserException(std::current_exception());
     }
   }
-  std::optional<Result<T>> result_;
-  DeferredResult<T>* deferred_ = nullptr;  // instead of result_
+  // Beside what the base has: as a rule the thread that runs the callback needs no more of it.
   UniqueFunction<void(Result<T>)> callback_;
+  DeferredResult<T>* deferred_ = nullptr;  // instead of result_
+  std::optional<Result<T>> result_;
 };
 
 /// A counted pointer to a FutureState.
