@@ -20,6 +20,9 @@ namespace {
 
 constexpr std::int32_t kRetryQueues = 1;  // of a %RETRY% topic made by a plain send, and of a %DLQ% topic
 constexpr std::string_view kDeadLetterDelay = "-1";
+/// How long a sender inside the process waits for another one to leave the log, before it lays its message there and goes
+/// on: an append takes less than a microsecond, a thread that lost its core comes back later.
+constexpr std::int64_t kLogPatienceNanos = 40'000;
 
 /// What a refused send is told besides code and remark.
 struct RegionHeader {
@@ -240,7 +243,7 @@ void BrokerCore::storeMessage(const Topic& topic, const protocol::SendMessageVie
   task->responder = std::move(responder);
   task->queue = &topic.queue(store_, record.queueId);
   task->alive = self();
-  log_.post(*task);
+  log_.postPatiently(*task, kLogPatienceNanos);
 }
 
 SendTask* BrokerCore::encodeSingle(const protocol::SendMessageView& header, protocol::RecordFields& record,

@@ -1,12 +1,25 @@
 #include "base/strand.h"
 
 #include "base/engine.h"
+#include "base/parker.h"
 
 namespace mqclient::base {
 
 namespace {
 constinit thread_local Activation t_activation;
 constinit std::atomic<TurnWatch> g_turn_watch{nullptr};
+
+/// Looks at a strand's word between two readings of the clock, each of which takes as long as some of them.
+constexpr int kLooksPerClock = 16;
+
+/// For loops that wait for another core.
+inline void relaxCore() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
 }  // namespace
 
 Activation& Activation::ofThisThread() noexcept {
@@ -56,6 +69,23 @@ Task* Strand::takeAll() noexcept {
 
 void Strand::post(Task& t) noexcept {
   if (push(t)) resume();
+}
+
+void Strand::postPatiently(Task& t, std::int64_t nanos) noexcept {
+  if (word_.load(std::memory_order_relaxed) != kIdle && t_activation.role() == Role::kForeign) awaitIdle(nanos);
+  post(t);
+}
+
+void Strand::awaitIdle(std::int64_t nanos) const noexcept {
+  // What this thread has on its stack or before it would never leave; in virtual time nobody else runs.
+  if (isCurrent() || t_activation.keeps(*this) || engine_->isVirtualTime()) return;
+  const std::int64_t until = steadyNanos() + nanos;
+  do {
+    for (int i = 0; i < kLooksPerClock; ++i) {
+      if (word_.load(std::memory_order_relaxed) == kIdle) return;
+      relaxCore();
+    }
+  } while (steadyNanos() < until);
 }
 
 void Strand::resume() noexcept {
@@ -110,6 +140,14 @@ bool Activation::append(Engine& engine, Runnable r) noexcept {
   ready_[(head_ + count_) % kReadyPerThread] = Entry{&engine, r};
   ++count_;
   return true;
+}
+
+bool Activation::keeps(const Strand& s) const noexcept {
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    const Runnable& r = ready_[(head_ + i) % kReadyPerThread].what;
+    if (!r.isTask() && &r.strand() == &s) return true;
+  }
+  return false;
 }
 
 void Activation::runOne(Engine& engine, Runnable r) noexcept {

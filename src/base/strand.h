@@ -63,6 +63,9 @@ class Strand {
 
   /// `t` has its place in the order before this returns. t.alive must be set unless the caller keeps the strand alive.
   void post(Task& t) noexcept;
+  /// The same. A user's thread that finds another one at work in the strand first waits up to `nanos` of real time for
+  /// it to leave: what the task works on then stays in this core's cache, instead of piling up before the other one.
+  void postPatiently(Task& t, std::int64_t nanos) noexcept;
   /// The same, but nothing runs. True: the strand was idle and is the caller's, who sees to it that resume() follows.
   [[nodiscard]] bool enqueue(Task& t) noexcept { return push(t); }
   /// What post() does with a strand that it found idle: runs it here, or gives it to the executor.
@@ -83,6 +86,7 @@ class Strand {
   static constexpr std::uintptr_t kBusy = 1;
 
   bool push(Task& t) noexcept;
+  void awaitIdle(std::int64_t nanos) const noexcept;
   /// Everything that waits, in order; tells the engine how much it was (Engine::strandQueueHighWater).
   Task* takeAll() noexcept;
   /// Runs one turn. True: tasks are left, the strand is still owned and must come to another turn.
@@ -134,6 +138,8 @@ class Activation {
   /// Takes `r` if there is room and this thread runs strands (a lane does not); false: give it to the executor.
   /// Runs nothing.
   bool append(Engine& engine, Runnable r) noexcept;
+  /// `s` is among what was appended and has not run yet.
+  bool keeps(const Strand& s) const noexcept;
   /// Runs what was appended, unless a strand is on the stack already (then the outermost run() will). After
   /// kTurnsPerCall turns the rest goes to the executor; not sooner, also if what the caller waits for is there by then
   /// (docs/decisions/0004-turns-of-a-caller.md).

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <thread>
 
 #include "tests/base/helpers.h"
@@ -43,6 +44,54 @@ TEST(Strand, APostFromInsideRunsAfterTheCurrentTaskOnTheSameStackLevel) {
     order += "1";
   });
   EXPECT_EQ(order, "12b");
+}
+
+constexpr std::int64_t kAMinute = 60'000'000'000;
+
+struct WhoRan final : Task {
+  Next run() noexcept override {
+    thread = std::this_thread::get_id();
+    return Next::kDone;
+  }
+  std::thread::id thread;
+};
+
+TEST(Strand, APatientPosterWaitsForAnotherThreadAndRunsItsTaskItself) {
+  auto engine = makeRef<ModelEngine>();
+  auto owner = makeRef<Owner>(Ref<Engine>(engine));
+  std::atomic<bool> entered{false};
+  std::atomic<bool> leave{false};
+  std::thread other([&] {
+    owner->strand.post(Ref<Object>(owner), [&] {
+      entered = true;
+      while (!leave) std::this_thread::yield();
+    });
+  });
+  while (!entered) std::this_thread::yield();
+  WhoRan hurried;
+  owner->strand.postPatiently(hurried, 0);  // comes after the other's task, on its thread
+  EXPECT_EQ(hurried.thread, std::thread::id());
+  WhoRan patient;
+  std::thread release([&] { leave = true; });
+  owner->strand.postPatiently(patient, kAMinute);
+  EXPECT_EQ(patient.thread, std::this_thread::get_id());
+  const std::thread::id id_of_other = other.get_id();
+  release.join();
+  other.join();
+  EXPECT_EQ(hurried.thread, id_of_other);
+}
+
+TEST(Strand, APatientPosterDoesNotWaitForItself) {
+  auto engine = makeRef<ModelEngine>();
+  auto outer = makeRef<Owner>(Ref<Engine>(engine));
+  auto inner = makeRef<Owner>(Ref<Engine>(engine));
+  std::array<WhoRan, 3> tasks;
+  outer->strand.post(Ref<Object>(outer), [&] {
+    inner->strand.post(tasks[0]);                     // owned by this thread, and waiting
+    inner->strand.postPatiently(tasks[1], kAMinute);  // would wait for what only this thread can run
+    outer->strand.postPatiently(tasks[2], kAMinute);
+  });
+  for (const WhoRan& t : tasks) EXPECT_EQ(t.thread, std::this_thread::get_id());
 }
 
 TEST(Strand, WhatIsEnqueuedHasItsPlaceAndRunsWhenWhoFoundItIdleSaysSo) {
