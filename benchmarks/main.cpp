@@ -1,12 +1,8 @@
 // mqbench_foundation: the figures of the in-process path, each beside its limit and its reference of the same run.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <string>
 
+#include "apart.h"
 #include "report.h"
 
 namespace {
@@ -29,46 +25,29 @@ std::vector<mqbench::Measurement> all(const std::string& apache) {
   return rows;
 }
 
-/// Runs one measurement in a child and reads its rows from a pipe: lines of text and of JSON in turn.
-int runApart(const mqbench::Measurement& m, FILE* json, bool& all_met) {
-  int ends[2];
-  if (pipe(ends) != 0) mqbench::fail("pipe");
-  std::fflush(nullptr);
-  const pid_t child = fork();
-  if (child < 0) mqbench::fail("fork");
-  if (child == 0) {
-    close(ends[0]);
-    FILE* out = fdopen(ends[1], "w");
-    for (const mqbench::Row& row : m.run()) {
-      std::fprintf(out, "%s\n%s\n%d\n", row.text().c_str(), row.json().c_str(), row.met().value_or(true) ? 1 : 0);
-    }
-    std::fclose(out);
-    std::_Exit(0);
+/// Runs one measurement apart and tells its rows: lines of text and of JSON in turn, and whether the must is met.
+int tell(const mqbench::Measurement& m, FILE* json, bool& all_met) {
+  std::string how;
+  const auto lines = mqbench::runApart(
+      [&] {
+        mqbench::Lines rows;
+        for (const mqbench::Row& row : m.run()) {
+          rows.insert(rows.end(), {row.text(), row.json(), row.met().value_or(true) ? "met" : "missed"});
+        }
+        return rows;
+      },
+      how);
+  if (!lines) {
+    std::printf("%-38s FAILED (%s)\n", m.name.c_str(), how.c_str());
+    return 3;
   }
-  close(ends[1]);
-  FILE* in = fdopen(ends[0], "r");
-  char* line = nullptr;
-  std::size_t room = 0;
-  for (int i = 0; getline(&line, &room, in) > 0; ++i) {
-    switch (i % 3) {
-      case 0:
-        std::fputs(line, stdout);
-        std::fflush(stdout);
-        break;
-      case 1:
-        if (json) std::fputs(line, json);
-        break;
-      default:
-        if (line[0] != '1') all_met = false;
-    }
+  for (std::size_t i = 0; i + 2 < lines->size(); i += 3) {
+    std::puts((*lines)[i].c_str());
+    if (json) std::fprintf(json, "%s\n", (*lines)[i + 1].c_str());
+    if ((*lines)[i + 2] != "met") all_met = false;
   }
-  std::free(line);
-  std::fclose(in);
-  int status = 0;
-  waitpid(child, &status, 0);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
-  std::printf("%-38s FAILED (status %d)\n", m.name.c_str(), status);
-  return 3;
+  std::fflush(stdout);
+  return 0;
 }
 
 }  // namespace
@@ -112,7 +91,7 @@ int main(int argc, char** argv) {
   for (const auto& m : all(apache)) {
     if (only && m.name != only) continue;
     ++run;
-    if (const int status = runApart(m, json, all_met)) failed = status;
+    if (const int status = tell(m, json, all_met)) failed = status;
   }
   if (json) std::fclose(json);
   if (run == 0) {

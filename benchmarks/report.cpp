@@ -12,15 +12,16 @@
 
 namespace mqbench {
 
-namespace {
-
-std::string number(double v) {
+std::string number(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.6g", v);
+  std::snprintf(text, sizeof text, "%.6g", value);
   return text;
 }
+
+namespace {
+
 std::string number(std::optional<double> v) {
-  return v ? number(*v) : "null";
+  return v ? mqbench::number(*v) : "null";
 }
 
 }  // namespace

@@ -10,6 +10,9 @@
 
 namespace mqbench {
 
+/// Six digits of a figure.
+std::string number(double value);
+
 /// What a figure must reach. A bound on the ratio to the reference of the same run, or on the value itself.
 struct Bound {
   enum class On { kValue, kRatio } on{On::kValue};
