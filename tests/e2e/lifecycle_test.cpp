@@ -1,9 +1,9 @@
-// Ending: from anywhere, at any moment, any number of times (concurrency rules of shutdown; promises R8 to R10).
+// Ending: from anywhere, at any moment, any number of times (concurrency rules of shutdown; promises R8 to R10). By the
+// thousand: ./dev soak.
 #include <dirent.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +14,7 @@
 
 #include "mqclient/mock_cluster.h"
 #include "mqclient/mqclient.h"
+#include "tests/support/random_life.h"
 
 namespace mqclient {
 namespace {
@@ -28,20 +29,7 @@ int threadsNow() {
   return n;
 }
 
-/// A counter that tests draw their cases from: the same in every run.
-class Draw {
- public:
-  explicit Draw(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t next(std::uint64_t below) {
-    state_ = state_ * 6364136223846793005ULL + 1442695040888963407ULL;
-    return (state_ >> 33) % below;
-  }
-
- private:
-  std::uint64_t state_;
-};
-
-class Lifecycle : public testing::Test {
+class Lifecycle : public ::testing::Test {
  protected:
   MockCluster cluster = MockCluster::start().value();
   const PushConsumerOptions from_first{.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET()};
@@ -169,41 +157,9 @@ TEST_F(Lifecycle, AGracefulCloseLosesAndRepeatsNothing) {
 }
 
 TEST_F(Lifecycle, RandomEndsInAnyOrder) {
-  constexpr int kRounds = 400;
-  Draw draw(7);
-  for (int round = 0; round < kRounds; ++round) {
-    std::optional<DefaultMQProducer> p(producer());
-    std::optional<DefaultMQPushConsumer> c(consumer(
-        [](Messages, ConsumeConcurrentlyContext&) { return CONSUME_SUCCESS; }, "c" + std::to_string(round % 3)));
-    const std::uint64_t sends = draw.next(20);
-    for (std::uint64_t i = 0; i < sends; ++i) {
-      if (draw.next(2) == 0) {
-        p->sendAsync(Message("topic", "x")).detach();
-      } else {
-        (void)p->send(Message("topic", "x"));
-      }
-    }
-    switch (draw.next(5)) {
-      case 0:
-        p.reset();
-        break;
-      case 1:
-        c.reset();
-        break;
-      case 2:
-        p->closeAsync(Millis{0}).detach();
-        c->closeAsync(Millis{0}).detach();
-        break;
-      case 3: {
-        std::thread other([&] { c.reset(); });
-        p.reset();
-        other.join();
-        break;
-      }
-      default:
-        break;
-    }
-  }
+  constexpr int kLives = 400;
+  mqclient::testing::RandomLives lives(cluster, /*seed=*/7);
+  for (int i = 0; i < kLives; ++i) lives.live();
 }
 
 TEST_F(Lifecycle, ClientsOutliveTheirClusterAndSaySo) {

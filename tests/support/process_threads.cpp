@@ -50,8 +50,8 @@ void allowManyDescriptors() {
   setrlimit(RLIMIT_NOFILE, &files);
 }
 
-std::size_t residentBytes() {
-  std::ifstream statm("/proc/self/statm");
+std::size_t residentBytes(pid_t process) {
+  std::ifstream statm("/proc/" + (process == 0 ? std::string("self") : std::to_string(process)) + "/statm");
   std::size_t size = 0;
   std::size_t resident = 0;
   statm >> size >> resident;

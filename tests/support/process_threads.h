@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -13,7 +15,7 @@ int allThreads();
 int openDescriptors();
 /// This process may open as many descriptors as the system allows it.
 void allowManyDescriptors();
-/// Memory of this process that is in use.
-std::size_t residentBytes();
+/// Memory of a process that is in use; 0: of this one.
+std::size_t residentBytes(pid_t process = 0);
 
 }  // namespace mqclient::testing
