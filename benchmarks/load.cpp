@@ -24,8 +24,8 @@ DefaultMQProducer startProducer(const std::string& namesrv, ProducerOptions opti
   return producer;
 }
 
-std::string brokerAddress(MQProducer& producer) {
-  must(producer.fetchPublishMessageQueues(kTopic), "route");
+std::string brokerAddress(MQProducer& producer, const std::string& topic) {
+  must(producer.fetchPublishMessageQueues(topic), "route");
   const Health health = producer.health();
   if (health.brokers.empty() || health.brokers.front().address.empty()) fail("the producer knows no broker");
   return health.brokers.front().address;

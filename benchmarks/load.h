@@ -19,8 +19,8 @@ mqclient::Message message1k();
 
 /// A producer of group "bench" that has sent its first message, which makes the topic.
 mqclient::DefaultMQProducer startProducer(const std::string& namesrv, mqclient::ProducerOptions options = {});
-/// The broker that a producer sends to: there is one.
-std::string brokerAddress(mqclient::MQProducer& producer);
+/// The broker that a producer sends `topic` to: there is one.
+std::string brokerAddress(mqclient::MQProducer& producer, const std::string& topic = kTopic);
 
 /// Microseconds of `times` synchronous sends.
 std::vector<double> sendOneByOne(mqclient::MQProducer& producer, int times);

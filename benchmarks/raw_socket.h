@@ -16,6 +16,7 @@ class RawSocket {
   RawSocket(const RawSocket&) = delete;
   RawSocket& operator=(const RawSocket&) = delete;
 
+  int descriptor() const { return fd_; }
   /// Sends the frame and reads one: its length field and what that announces.
   const std::string& ask(const std::string& frame);
   /// Microseconds of `times` such exchanges.
