@@ -97,7 +97,7 @@ std::vector<Row> Account::figures(Duplicates duplicates) const {
 }
 
 MockCluster startCluster(MockClusterOptions options, int queues) {
-  MockCluster cluster = must(MockCluster::start(std::move(options)), "cluster");
+  MockCluster cluster = must(MockCluster::start(options), "cluster");
   must(cluster.createTopic({.topicName = kTopic, .readQueueNums = queues, .writeQueueNums = queues}), "topic");
   return cluster;
 }

@@ -198,21 +198,21 @@ void liveAndSend(const ClientOptions& client, Tally& tally, int life) {
   auto producer =
       std::make_optional(startProducer(client, {.sendMsgTimeout = Millis{200}, .whenFull = WhenFull::kBlockCaller}));
   std::atomic<int> sent{0};
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 2; ++t) {
-    threads.emplace_back([&, first = static_cast<std::size_t>((2 * life + t) * kEach)] {
-      for (std::size_t i = 0; i < kEach; ++i) {
-        tally.send(*producer, first + i);
-        sent.fetch_add(1);
-      }
-    });
-  }
+  const auto sendEach = [&](int first) {
+    for (int i = first; i < first + kEach; ++i) {
+      tally.send(*producer, static_cast<std::size_t>(i));
+      sent.fetch_add(1);
+    }
+  };
+  std::thread one(sendEach, 2 * life * kEach);
+  std::thread other(sendEach, (2 * life + 1) * kEach);
   // One life in three is ended while the threads still send, one with everything in flight, one in order.
   if (life % 3 == 0) {
     (void)comesTrue([&] { return sent > kEach; });
     producer->closeAsync(Millis{0}).detach();
   }
-  for (std::thread& thread : threads) thread.join();
+  one.join();
+  other.join();
   if (life % 3 == 1) (void)producer->close();
   producer.reset();
 }

@@ -1,7 +1,9 @@
 // R25 and R26: nameservers that disagree, and wall clocks that jump, as seeds want it. Virtual time.
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -65,7 +67,8 @@ struct Scene {
   /// Each queue has one owner.
   bool isShared() const {
     const auto now = owners();
-    return now.size() == kBrokers * kQueues && std::ranges::all_of(now, [](const auto& o) { return o.second == 1; });
+    return now.size() == std::size_t{kBrokers} * kQueues &&
+           std::ranges::all_of(now, [](const auto& o) { return o.second == 1; });
   }
 
   Account account;
