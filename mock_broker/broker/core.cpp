@@ -127,6 +127,11 @@ Result<base::Ref<BrokerCore>> BrokerCore::start(BrokerOptions options) {
 Result<void> BrokerCore::recover() {
   const auto found = store_.recover();
   if (!found) return found.error();
+  // What a process left in the page cache reads well and is not durable: shown, and lost with the power, its offsets
+  // would be given again.
+  if (options_.flushDiskType != FlushDiskType::NO_FLUSH) {
+    if (auto flushed = store_.flush(); !flushed) return flushed.error();
+  }
   config_files_.load(options_, topics_, groups_, offsets_);
   if (found->records > 0) {
     log_out_->write(LogLevel::kInfo, "broker",

@@ -298,6 +298,24 @@ TEST_F(Restart, AfterAFlushThatFailedNothingIsAcknowledged) {
   EXPECT_EQ(again->code(), ResponseCode::SUCCESS);
 }
 
+// Found by the simulation: a flush that failed, a kill, a start, and then the power.
+TEST_F(Restart, WhatAKilledBrokerComesBackWithIsDurableBeforeItIsShown) {
+  for (const FlushDiskType flush : {FlushDiskType::SYNC_FLUSH, FlushDiskType::ASYNC_FLUSH}) {
+    disk = store::makeMemoryDisk(1);
+    begin(flush);
+    disk->failAt(DiskOperation::kSync, 1);
+    const auto sent = client->send({.queueId = 0, .body = "written, not flushed"});
+    engine->runUntilIdle();
+    kill();
+    begin(flush);
+    EXPECT_EQ(storedBodies(), std::vector<std::string>{"written, not flushed"});
+    losePower();
+    begin(flush);
+    EXPECT_EQ(storedBodies(), std::vector<std::string>{"written, not flushed"});
+    kill();
+  }
+}
+
 TEST_F(Restart, AFullDiskIsAnAnswerAndRecoversByItself) {
   BrokerOptions options;
   options.mappedFileSizeCommitLog = 4096;
