@@ -1,5 +1,6 @@
 #include "history.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "mqclient/testing/history_checks.h"
@@ -16,6 +17,11 @@ constexpr const char* kConsumers = "consumers";
 /// Numbers the events: they are told in their order.
 mqclient::History::Clock numbers() {
   return [number = std::int64_t{0}]() mutable { return ++number; };
+}
+
+std::size_t missing(const std::set<std::int64_t>& wanted, const std::set<std::int64_t>& there) {
+  return static_cast<std::size_t>(
+      std::count_if(wanted.begin(), wanted.end(), [&](std::int64_t offset) { return !there.contains(offset); }));
 }
 
 }  // namespace
@@ -38,7 +44,7 @@ void History::sendEnds(std::size_t send, const Result<SendResult>& result) {
   for (std::size_t i = 0; i < bodies.size(); ++i) {
     events_.sendEnded(kProducers, topic_, bodies[i], result, static_cast<std::int64_t>(i));
   }
-  if (!result) return;
+  if (!result || result->sendStatus != SendStatus::SEND_OK) return;
   acknowledged_ += bodies.size();
   if (!result->messageQueue || result->queueOffset < 0) {
     violated("the send of " + bodies.front() + " was acknowledged without a place");
@@ -56,6 +62,11 @@ void History::finished(const MessageExt& message) {
   events_.finish(kConsumers, group_, message, std::string(message.body()));
 }
 
+void History::picked(const MessageExt& message) {
+  queues_[message.messageQueue()].picked.insert(message.queueOffset());
+  if (message.tags() != kPickedTag) violated("the reader of one tag was given " + std::string(message.body()));
+}
+
 std::size_t History::callbackBegins(std::string what) {
   callbacks_.push_back(std::move(what) + " (call " + std::to_string(callbacks_.size()) + ")");
   events_.invoke(kProducers, {}, callbacks_.back());
@@ -69,17 +80,20 @@ void History::callbackRuns(std::size_t callback) {
 void History::stored(const std::vector<MessageExt>& messages) {
   for (const MessageExt& message : messages) {
     queues_[message.messageQueue()].stored.insert(message.queueOffset());
+    if (message.tags() == kPickedTag) queues_[message.messageQueue()].tagged.insert(message.queueOffset());
     events_.stored(message, std::string(message.body()));
   }
 }
 
 std::size_t History::unfinished() const {
   std::size_t count = 0;
-  for (const auto& entry : queues_) {
-    for (const std::int64_t offset : entry.second.stored) {
-      if (!entry.second.finished.contains(offset)) ++count;
-    }
-  }
+  for (const auto& entry : queues_) count += missing(entry.second.stored, entry.second.finished);
+  return count;
+}
+
+std::size_t History::unpicked() const {
+  std::size_t count = 0;
+  for (const auto& entry : queues_) count += missing(entry.second.tagged, entry.second.picked);
   return count;
 }
 
@@ -93,6 +107,9 @@ std::vector<std::string> History::violations() {
   const std::vector<HistoryEvent> events = events_.events();
   for (const CheckReport& report : checkHistory(events)) {
     for (const std::string& one : report.violations) violated(report.promise + ": " + one);
+  }
+  if (const std::size_t lost = unpicked(); lost > 0) {
+    violated("the reader of one tag was not given " + std::to_string(lost) + " messages that have it");
   }
   return violations_;
 }

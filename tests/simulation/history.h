@@ -18,9 +18,13 @@ namespace mqclient::simulation {
 ///
 /// Promises A message that send() acknowledged lies where it said and is finished by some listener. Nothing stored is
 ///          passed over, and nothing comes that was not stored. Within a queue messages come for the first time in the
-///          order of their offsets; afterwards they may come again. Every callback runs once.
+///          order of their offsets; afterwards they may come again. Who reads one tag is given every message with it
+///          and no other. Every callback runs once.
 class History {
  public:
+  /// Some messages have it, and one reader reads those alone.
+  static constexpr const char* kPickedTag = "picked";
+
   History(std::string topic, std::string group);
 
   // ---- sends: one entry per call; a batch's messages are consecutive
@@ -32,6 +36,8 @@ class History {
   // ---- deliveries
   void delivered(const MessageExt& message);
   void finished(const MessageExt& message);
+  /// To the reader of one tag, who takes what it is given.
+  void picked(const MessageExt& message);
   std::size_t deliveries() const noexcept { return deliveries_; }
   std::size_t repeated() const noexcept { return repeated_; }
 
@@ -46,6 +52,8 @@ class History {
   void stored(const std::vector<MessageExt>& messages);
   /// How many of those no listener has finished.
   std::size_t unfinished() const;
+  /// How many of those with the picked tag its reader has not been given.
+  std::size_t unpicked() const;
   /// The offset behind a queue's last stored message; 0: it holds none.
   std::int64_t end(const MessageQueue& queue) const;
   /// What is wrong, after judging everything. Call once.
@@ -56,6 +64,8 @@ class History {
     std::set<std::int64_t> delivered;
     std::set<std::int64_t> finished;
     std::set<std::int64_t> stored;
+    std::set<std::int64_t> tagged;  // of those, with kPickedTag
+    std::set<std::int64_t> picked;
   };
 
   const std::string topic_;

@@ -15,9 +15,11 @@
 #include "machine.h"
 #include "mock_broker/cluster/cluster.h"
 #include "mqclient/mqclient.h"
+#include "pause.h"
 #include "sim/link_policy.h"
 #include "sim/random.h"
 #include "sim/sim_engine.h"
+#include "troubles.h"
 
 namespace mqclient::simulation {
 namespace {
@@ -37,28 +39,23 @@ constexpr int kConsumers = 4;
 constexpr std::size_t kAcknowledgedPerProducer = 105;
 constexpr int kInFlightMax = 8;  // of the asynchronous producer
 
+/// Files so small that a run fills several of each.
+void withSmallFiles(broker::BrokerOptions& options) {
+  options.mappedFileSizeCommitLog = 16 << 10;
+  options.consumeQueueUnitsPerFile = 16;
+}
+
 /// Virtual time after which a phase that has not ended counts as hung.
 constexpr Millis kTroubleMax = 15min;
 constexpr Millis kDrainMax = 10min;
 constexpr Millis kCloseMax = 5min;
 constexpr Millis kLookEvery = 250ms;
 
-// Streams of the seed, one per actor: what one draws does not shift the others.
-constexpr std::uint64_t kStreamTrouble = 100;
+// Streams of the seed, one per actor: what one draws does not shift the others. Those of the troubles are below 200.
+constexpr std::uint64_t kStreamShape = 1;
 constexpr std::uint64_t kStreamProducer = 200;
 constexpr std::uint64_t kStreamConsumer = 300;
 constexpr std::uint64_t kStreamListener = 1'000;
-
-/// Rates while there is trouble, besides what is done on purpose.
-constexpr sim::LinkFaults kFaults{.delay_max = 3ms,
-                                  .cuts_per_million = 150,
-                                  .blackholes_per_million = 150,
-                                  .refusals_per_million = 3'000,
-                                  .blackhole_min = 200ms,
-                                  .blackhole_max = 8s};
-constexpr base::Nanos kSlowLink = 300ms;
-/// A fault on purpose meets one of the next frames.
-constexpr std::uint32_t kAmongFrames = 20;
 
 class Run {
  public:
@@ -87,25 +84,26 @@ class Run {
   void consumer(int number);
   void consumerLeaves(DefaultMQPushConsumer& consumer, Machine& machine, sim::SeededRandom& chance,
                       const std::string& name);
+  /// Reads all of `what` in a group of its own, from the beginning to the end of the run.
+  void reader(const std::string& group, const Subscription& what, const std::function<void(const MessageExt&)>& sees);
   bool settled() const;
-  void trouble();
   std::optional<DefaultMQPushConsumer> join(const Machines::Place& place, const std::shared_ptr<Member>& member,
                                             sim::SeededRandom& chance, const std::string& name);
   void checkBrokers();
 
-  void letPass(base::Nanos time);
+  void letPass(base::Nanos time) { simulation::letPass(*engine_, time); }
   bool await(Millis limit, const char* what, const std::function<bool()>& done);
   template <class T>
   std::optional<Result<T>> finish(Future<T> future, std::string what);
   void say(const std::string& text);
   ClientOptions options(const Machines::Place& place);
-  base::Nanos between(sim::SeededRandom& chance, Millis low, Millis high) const;
 
   const std::uint64_t seed_;
   const Observer& observer_;
   Ref<sim::SimEngine> engine_;
   std::shared_ptr<sim::SeededLinkPolicy> links_;
   std::shared_ptr<cluster::Cluster> cluster_;
+  std::optional<Troubles> troubles_;
   std::optional<Machines> machines_;
   std::optional<DefaultMQProducer> relay_;  // what listeners send on with
   History history_{kTopic, kGroup};
@@ -120,11 +118,6 @@ class Run {
 };
 
 // ---- small tools
-
-void Run::letPass(base::Nanos time) {
-  const Ref<base::WaitSlot> never = base::makeRef<base::WaitSlot>();
-  engine_->waitFor(*never, engine_->now() + time);
-}
 
 bool Run::await(Millis limit, const char* what, const std::function<bool()>& done) {
   const base::SteadyTime end = engine_->now() + limit;
@@ -172,10 +165,6 @@ ClientOptions Run::options(const Machines::Place& place) {
   return client;
 }
 
-base::Nanos Run::between(sim::SeededRandom& chance, Millis low, Millis high) const {
-  return base::Nanos(chance.between(base::Nanos(low).count(), base::Nanos(high).count()));
-}
-
 // ---- producers
 
 void Run::producer(int number) {
@@ -207,6 +196,11 @@ void Run::producerSends(int number, DefaultMQProducer& producer) {
   int in_flight = 0;
   int count = 0;
   const auto fresh = [&] { return "p" + std::to_string(number) + "-" + std::to_string(++count); };
+  const auto message = [&](const std::string& body) {
+    Message made(kTopic, body);
+    if (chance.below(3) == 0) made.setTags(History::kPickedTag);
+    return made;
+  };
   const auto ended = [&](std::size_t id, std::size_t messages, const Result<SendResult>& result) {
     history_.sendEnds(id, result);
     if (result) {
@@ -219,21 +213,21 @@ void Run::producerSends(int number, DefaultMQProducer& producer) {
     const std::string body = fresh();
     if (number == 0) {
       const std::size_t id = history_.sendBegins({body});
-      ended(id, 1, producer.send(Message(kTopic, body)));
+      ended(id, 1, producer.send(message(body)));
     } else if (number == 1) {
       const std::size_t id = history_.sendBegins({body});
       ++in_flight;
-      producer.sendAsync(Message(kTopic, body)).then([&, id](Result<SendResult> result) {
+      producer.sendAsync(message(body)).then([&, id](Result<SendResult> result) {
         --in_flight;
         ended(id, 1, result);
       });
       while (in_flight >= kInFlightMax) letPass(kLookEvery);
     } else if (const std::uint64_t way = chance.below(10); way < 4) {
       std::vector<std::string> bodies{body};
-      std::vector<Message> batch{Message(kTopic, body)};
+      std::vector<Message> batch{message(body)};
       for (std::uint64_t more = 1 + chance.below(5); more > 0; --more) {
         bodies.push_back(fresh());
-        batch.emplace_back(kTopic, bodies.back());
+        batch.push_back(message(bodies.back()));
       }
       const std::size_t id = history_.sendBegins(bodies);
       ended(id, bodies.size(), producer.sendBatch(std::move(batch)));
@@ -242,9 +236,9 @@ void Run::producerSends(int number, DefaultMQProducer& producer) {
       const std::string_view key = body;
       const SelectMessageQueueByHash by_key(key);
       const std::size_t id = history_.sendBegins({body});
-      ended(id, 1, producer.send(Message(kTopic, body), by_key));
+      ended(id, 1, producer.send(message(body), by_key));
     } else {
-      (void)producer.sendOneway(Message(kTopic, body));  // what is stored of it must come, too
+      (void)producer.sendOneway(message(body));  // what is stored of it must come, too
     }
     letPass(between(chance, 50ms, 950ms));
   }
@@ -315,8 +309,8 @@ class Run::Member {
   }
   void beSlow() {
     const std::uint64_t draw = chance_.below(100);
-    if (draw < 1) return run_.letPass(run_.between(chance_, 4s, 9s));
-    if (draw < 15) run_.letPass(run_.between(chance_, 10ms, 1500ms));
+    if (draw < 1) return run_.letPass(between(chance_, 4s, 9s));
+    if (draw < 15) run_.letPass(between(chance_, 10ms, 1500ms));
   }
 
   Run& run_;
@@ -387,9 +381,34 @@ void Run::consumer(int number) {
   }
 }
 
+void Run::reader(const std::string& group, const Subscription& what,
+                 const std::function<void(const MessageExt&)>& sees) {
+  const Machines::Place place = machines_->make(group);
+  const auto listener = [&sees](Messages messages, ConsumeConcurrentlyContext& /*context*/) {
+    for (const MessageExt& message : messages) sees(message);
+    return Status::CONSUME_SUCCESS;
+  };
+  PushConsumerOptions wanted;
+  wanted.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET();
+  std::optional<DefaultMQPushConsumer> running;
+  while (!running) {
+    Result<DefaultMQPushConsumer> started =
+        DefaultMQPushConsumer::start(group, {what}, MessageListener(listener), options(place), wanted);
+    if (started) {
+      running.emplace(*std::move(started));
+    } else {
+      say(group + " did not start: " + started.error().message());
+      letPass(1s);
+    }
+  }
+  while (phase_ != Phase::kSettled) letPass(kLookEvery);
+  (void)finish(running->closeAsync(), group + "'s close");
+}
+
 /// Every consumer is there, the queues are shared out, nothing is cached or runs, everything is committed to the
 /// end, and the brokers say so (so that no link in use is silent any more).
 bool Run::settled() const {
+  if (history_.unpicked() > 0) return false;
   std::set<MessageQueue> owned;
   std::size_t shares = 0;
   for (const Staying& staying : staying_) {
@@ -425,36 +444,6 @@ void Run::consumerLeaves(DefaultMQPushConsumer& consumer, Machine& machine, sim:
   }
 }
 
-// ---- trouble
-
-void Run::trouble() {
-  sim::SeededRandom chance(seed_, kStreamTrouble);
-  while (phase_ == Phase::kTrouble) {
-    letPass(between(chance, 500ms, 6s));
-    if (phase_ != Phase::kTrouble) return;
-    switch (chance.below(6)) {
-      case 0:
-      case 1:
-        say("a link is cut");
-        links_->cutSoon(kAmongFrames);
-        break;
-      case 2:
-      case 3:
-        say("a link falls silent");
-        links_->silenceSoon(kAmongFrames);
-        break;
-      default: {
-        say("links are slow");
-        sim::LinkFaults slow = kFaults;
-        slow.delay_max = between(chance, 10ms, std::chrono::duration_cast<Millis>(kSlowLink));
-        links_->setFaults(slow);
-        letPass(between(chance, 500ms, 4s));
-        if (phase_ == Phase::kTrouble) links_->setFaults(kFaults);
-      }
-    }
-  }
-}
-
 // ---- the run
 
 bool Run::start() {
@@ -469,8 +458,10 @@ bool Run::start() {
   MockClusterOptions shape;
   shape.nameservers = 2;
   shape.brokers = static_cast<int>(kBrokers);
+  shape.seed = seed_;  // of the disks
+  shape.flush = sim::SeededRandom(seed_, kStreamShape).coin() ? MockFlush::kSync : MockFlush::kAsync;
   Result<std::shared_ptr<cluster::Cluster>> started =
-      cluster::Cluster::start({.options = shape, .engine = engine_, .link_policy = links_});
+      cluster::Cluster::start({.options = shape, .engine = engine_, .link_policy = links_, .adjust = withSmallFiles});
   if (!started) {
     history_.violated("the cluster did not start: " + started.error().message());
     return false;
@@ -488,15 +479,20 @@ bool Run::start() {
     return false;
   }
   relay_.emplace(*std::move(relay));
+  troubles_.emplace(Troubles::Stage{engine_, links_, cluster_, kAuditTopic}, seed_,
+                    [this](const std::string& text) { say(text); });
   return true;
 }
 
 bool Run::play() {
   if (!start()) return true;
-  links_->setFaults(kFaults);
   for (int i = 0; i < kProducers; ++i) engine_->spawn("producer", [this, i] { producer(i); });
   for (int i = 0; i < kConsumers; ++i) engine_->spawn("consumer", [this, i] { consumer(i); });
-  engine_->spawn("trouble", [this] { trouble(); });
+  engine_->spawn("picker", [this] {
+    reader("pickers", {kTopic, byTag(History::kPickedTag)}, [this](const MessageExt& m) { history_.picked(m); });
+  });
+  engine_->spawn("auditor", [this] { reader("auditors", {kAuditTopic}, [](const MessageExt&) {}); });
+  troubles_->begin();
 
   const bool sent = await(kTroubleMax, "sending", [this] {
     return producers_sending_ == 0 && engine_->now() - began_ >= Millis(kVirtualMillisMin) &&
@@ -504,10 +500,11 @@ bool Run::play() {
   });
   if (!sent) return false;
   say("the faults stop");
-  links_->calm();
+  troubles_->end();
+  if (!await(kTroubleMax, "putting right what was broken", [this] { return troubles_->over(); })) return false;
   phase_ = Phase::kCalm;
   // Nobody sends any more; a frame that is still on its way arrives within its delay.
-  letPass(kSlowLink * 2);
+  letPass(Troubles::kLatest);
   history_.stored(cluster_->messages(kTopic));
   const bool drained = await(kDrainMax, "draining", [this] { return history_.unfinished() == 0; });
   say(drained ? "everything is finished" : "not everything is finished");
@@ -561,6 +558,7 @@ Figures Run::figures() {
   f.repeated = history_.repeated();
   f.membership_changes = membership_changes_;
   f.abrupt_leaves = abrupt_leaves_;
+  if (troubles_) f.faults = troubles_->counts();
   if (f.messages < kMessagesMin) history_.violated("only " + std::to_string(f.messages) + " messages");
   f.violations = history_.violations();
   return f;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,8 @@ struct Figures {
   std::size_t membership_changes = 0;
   std::size_t abrupt_leaves = 0;
   std::size_t link_faults = 0;
-  std::vector<std::string> violations{};  ///< empty: every promise was kept
+  std::map<std::string, std::uint64_t> faults{};  ///< how often each kind happened; every kind has an entry
+  std::vector<std::string> violations{};          ///< empty: every promise was kept
 };
 
 struct Observer {
@@ -38,7 +40,8 @@ struct Observer {
 };
 
 /// Two nameservers, two brokers, three producers and four consumers of one group that join and leave, over links that
-/// delay, swallow and cut, all by `seed`. Then the faults stop, everything drains, and the history is judged.
+/// delay, swallow and cut, on nodes that die and come back, with every fault of mqclient/mock_faults.h among the frames
+/// (troubles.h), all by `seed`. Then the faults stop, everything drains, and the history is judged.
 /// Threads  one run at a time in a process.
 Figures runSeed(std::uint64_t seed, const Observer& observer = {});
 

@@ -1,8 +1,11 @@
 // The whole system under seeds: the same scenario that `./dev simulate` runs a thousand times.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
+#include <string>
 
+#include "mqclient/testing/simulation.h"
 #include "scenario.h"
 
 namespace mqclient::simulation {
@@ -10,11 +13,27 @@ namespace {
 
 constexpr std::uint64_t kSeeds = 20;
 
-class Seeds : public testing::TestWithParam<std::uint64_t> {};
+class Seeds : public testing::TestWithParam<std::uint64_t> {
+ protected:
+  /// Once all seeds have run: each kind of fault happened in one of them.
+  static void TearDownTestSuite() {
+    if (ran_ < kSeeds) return;
+    for (const auto& [kind, times] : faults_) Sometimes(kind).happened(times);
+  }
+  static void count(const Figures& figures) {
+    ++ran_;
+    for (const auto& [kind, times] : figures.faults) faults_[kind] += times;
+  }
+
+ private:
+  static inline std::uint64_t ran_ = 0;
+  static inline std::map<std::string, std::uint64_t> faults_{};
+};
 INSTANTIATE_TEST_SUITE_P(System, Seeds, testing::Range<std::uint64_t>(1, kSeeds + 1));
 
 TEST_P(Seeds, KeepsEveryPromise) {
   const Figures figures = runSeed(GetParam());
+  count(figures);
   for (const std::string& violation : figures.violations) {
     ADD_FAILURE() << violation << "\nreplay: ./dev simulate --seed " << GetParam();
   }

@@ -37,7 +37,9 @@ std::string encode(const Figures& f) {
   std::ostringstream out;
   out << f.trace_hash << ' ' << f.schedule_hash << ' ' << f.events << ' ' << f.frames << ' ' << f.virtual_millis << ' '
       << f.sends << ' ' << f.messages << ' ' << f.deliveries << ' ' << f.repeated << ' ' << f.membership_changes << ' '
-      << f.abrupt_leaves << ' ' << f.link_faults << '\n';
+      << f.abrupt_leaves << ' ' << f.link_faults << ' ' << f.faults.size();
+  for (const auto& [kind, times] : f.faults) out << ' ' << kind << ' ' << times;
+  out << '\n';
   for (std::string violation : f.violations) {
     std::replace(violation.begin(), violation.end(), '\n', '|');
     out << violation << '\n';
@@ -49,8 +51,14 @@ std::string encode(const Figures& f) {
 Figures decode(const std::string& text) {
   std::istringstream in(text);
   Figures f;
+  std::size_t kinds = 0;
   in >> f.trace_hash >> f.schedule_hash >> f.events >> f.frames >> f.virtual_millis >> f.sends >> f.messages >>
-      f.deliveries >> f.repeated >> f.membership_changes >> f.abrupt_leaves >> f.link_faults;
+      f.deliveries >> f.repeated >> f.membership_changes >> f.abrupt_leaves >> f.link_faults >> kinds;
+  for (; kinds > 0; --kinds) {
+    std::string kind;
+    in >> kind;
+    in >> f.faults[kind];
+  }
   std::string line;
   std::getline(in, line);
   while (std::getline(in, line) && !line.empty()) f.violations.push_back(line);
