@@ -37,13 +37,15 @@ struct Arguments {
   std::uint64_t seeds = kSeedsDefault;
   std::optional<std::uint64_t> one;
   bool log = false;
+  bool until_failure = false;
   bool help = false;
   std::string wrong;
 };
 
 void usage() {
   std::puts(
-      "usage: mqsim [--seeds N] [--first S]   N seeds from S on (default 1000 from 1), in one process per processor\n"
+      "usage: mqsim [--seeds N] [--first S]   N seeds from S on (default 1000 from 1), in one process per processor;\n"
+      "             [--until-failure]         ends with the first seed that fails, not with the fifth\n"
       "       mqsim --seed S [--log]          one seed again, telling what happens; --log: the clients' log lines too\n"
       "\n"
       "A seed decides a whole run in virtual time: two nameservers, two brokers, three producers, four consumers of a\n"
@@ -65,6 +67,8 @@ Arguments parse(int argc, char** argv) {
       a.help = true;
     } else if (name == "--log") {
       a.log = true;
+    } else if (name == "--until-failure") {
+      a.until_failure = true;
     } else if (name == "--seeds" || name == "--first" || name == "--seed") {
       const std::string_view text = ++i < argc ? argv[i] : "";
       std::uint64_t value = 0;
@@ -178,7 +182,7 @@ int runMany(const Arguments& arguments, const char* program) {
     failed.insert(outcome.seed);
     printViolations(outcome, replayLine(program, outcome.seed));
     (void)std::fflush(stdout);
-    if (failed.size() < kFailuresMax) return true;
+    if (failed.size() < (arguments.until_failure ? 1 : kFailuresMax)) return true;
     std::printf("stopped after %zu failing seeds\n", failed.size());
     return false;
   };

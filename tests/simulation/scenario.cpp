@@ -32,7 +32,7 @@ constexpr const char* kTopic = "orders";
 constexpr const char* kAuditTopic = "audit";
 constexpr const char* kGroup = "workers";
 constexpr std::size_t kBrokers = 2;
-constexpr int kQueuesPerBroker = 4;
+constexpr int kQueuesPerBroker = 5;  // the members cannot have equally many
 constexpr std::size_t kQueues = kBrokers * std::size_t{kQueuesPerBroker};
 constexpr int kProducers = 3;
 constexpr int kConsumers = 4;
@@ -51,8 +51,15 @@ constexpr Millis kDrainMax = 10min;
 constexpr Millis kCloseMax = 5min;
 constexpr Millis kLookEvery = 250ms;
 
+/// After so long without faults no pull is under way any more that an ended or silent connection swallowed.
+constexpr Millis kPullsAreFresh = 75s;
+/// Of a message when nothing is wrong. Less than a broker holds a pull (15 s): where an arrival wakes nobody, it is
+/// late.
+constexpr Millis kPromptly = 2s;
+
 // Streams of the seed, one per actor: what one draws does not shift the others. Those of the troubles are below 200.
 constexpr std::uint64_t kStreamShape = 1;
+constexpr std::uint64_t kStreamProbe = 2;
 constexpr std::uint64_t kStreamProducer = 200;
 constexpr std::uint64_t kStreamConsumer = 300;
 constexpr std::uint64_t kStreamListener = 1'000;
@@ -87,6 +94,8 @@ class Run {
   /// Reads all of `what` in a group of its own, from the beginning to the end of the run.
   void reader(const std::string& group, const Subscription& what, const std::function<void(const MessageExt&)>& sees);
   bool settled() const;
+  bool promptly();
+  bool hearsOfTheEnd();
   std::optional<DefaultMQPushConsumer> join(const Machines::Place& place, const std::shared_ptr<Member>& member,
                                             sim::SeededRandom& chance, const std::string& name);
   void checkBrokers();
@@ -255,10 +264,15 @@ class Run::Member {
 
   /// Calls that run now.
   int running() const noexcept { return running_; }
+  void beWilling() noexcept { willing_ = true; }
 
   Status listen(Messages messages, ConsumeConcurrentlyContext& context) {
     const Running here(running_);
     came(messages);
+    if (willing_) {
+      finished(messages);
+      return Status::CONSUME_SUCCESS;
+    }
     beSlow();
     const std::uint64_t mood = chance_.below(100);
     if (mood < 4) return Status::RECONSUME_LATER;
@@ -316,6 +330,7 @@ class Run::Member {
   Run& run_;
   sim::SeededRandom chance_;
   int running_ = 0;
+  bool willing_ = false;  ///< neither slow nor refusing
 };
 
 std::optional<DefaultMQPushConsumer> Run::join(const Machines::Place& place, const std::shared_ptr<Member>& member,
@@ -427,6 +442,46 @@ bool Run::settled() const {
   });
 }
 
+/// Nothing is wrong any more: a message to any queue comes promptly.
+bool Run::promptly() {
+  sim::SeededRandom chance(seed_, kStreamProbe);
+  for (const Staying& staying : staying_) staying.listener->beWilling();
+  letPass(kPullsAreFresh);
+  say("each queue gets a message");
+  for (const std::string& name : cluster_->brokerNames()) {
+    for (int queue = 0; queue < kQueuesPerBroker; ++queue) {
+      const std::string body = "probe-" + std::to_string(history_.sends());
+      const std::size_t id = history_.sendBegins({body});
+      const Result<SendResult> sent = relay_->send(Message(kTopic, body), MessageQueue(kTopic, name, queue));
+      history_.sendEnds(id, sent);
+      if (!sent) history_.violated("a send failed although nothing is wrong: " + sent.error().message());
+      letPass(between(chance, 0ms, 400ms));
+    }
+  }
+  history_.stored(cluster_->messages(kTopic));
+  return await(kPromptly, "a message, although nothing is wrong,", [this] { return history_.unfinished() == 0; });
+}
+
+/// A broker dies with a request in hand: who waits for the answer hears it then, not at its deadline.
+bool Run::hearsOfTheEnd() {
+  const std::string broker = cluster_->brokerNames()[static_cast<std::size_t>(seed_ % kBrokers)];
+  const auto held = cluster_->faults()->hold({.code = RequestCode::SEND_MESSAGE_V2, .node = broker});
+  if (!held) return false;
+  say(broker + " dies while it has a request");
+  Future<SendResult> sending = relay_->sendAsync(Message(kAuditTopic, "held"), MessageQueue(kAuditTopic, broker, 0));
+  letPass(kLookEvery);
+  (void)cluster_->killBroker(broker);
+  const auto sent = finish(std::move(sending), "the held send");
+  cluster_->faults()->clear(*held);
+  if (!sent || *sent || sent->error().code() != ErrorCode::kConnectionLost) {
+    history_.violated("a send whose broker died ended so: " + (!sent   ? std::string("not at all")
+                                                               : *sent ? std::string("acknowledged")
+                                                                       : sent->error().message()));
+  }
+  (void)cluster_->startBroker(broker);
+  return true;
+}
+
 void Run::consumerLeaves(DefaultMQPushConsumer& consumer, Machine& machine, sim::SeededRandom& chance,
                          const std::string& name) {
   const std::uint64_t way = chance.below(10);
@@ -510,6 +565,8 @@ bool Run::play() {
   say(drained ? "everything is finished" : "not everything is finished");
   if (!await(kDrainMax, "settling", [this] { return settled(); })) return false;
   say("everything is committed");
+  if (!promptly() || !hearsOfTheEnd()) return false;
+  if (!await(kDrainMax, "settling again", [this] { return settled(); })) return false;
   phase_ = Phase::kSettled;
   if (!await(kCloseMax, "closing", [this] { return engine_->bodies() == 0; })) return false;
   const auto closed = finish(relay_->closeAsync(), "the relay's close");

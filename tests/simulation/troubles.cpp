@@ -296,6 +296,7 @@ Match Troubles::aim(sim::SeededRandom& chance, FaultVerb verb) const {
     case FaultVerb::kDecompressionBomb:
       match.code = RequestCode::PULL_MESSAGE;
       match.nth = 0;  // it fires on replies with records, and most have none
+      match.probability = 0.2;
       if (verb == FaultVerb::kDecompressionBomb) match.topic = stage_.audit_topic;
       break;
     default:
