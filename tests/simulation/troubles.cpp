@@ -367,7 +367,8 @@ void Troubles::troubleDisk(sim::SeededRandom& chance, const std::string& kind, c
   (*disk)->failAt(store::DiskOperation::kSync, static_cast<int>(chance.between(1, 4)));
   (void)pause(chance, 500ms, 4s);
   (*disk)->failAt(store::DiskOperation::kSync, 0);
-  endBroker(chance, kKill, broker);
+  // As a process the broker finds what was not flushed in the page cache; as a machine it has lost it.
+  endBroker(chance, chance.coin() ? kKill : kPowerLoss, broker);
 }
 
 void Troubles::restartNameserver(sim::SeededRandom& chance) {
