@@ -1,6 +1,7 @@
 #include "protocol/subscription.h"
 
 #include <algorithm>
+#include <set>
 
 #include "protocol/hash.h"
 
@@ -25,16 +26,19 @@ Result<SubscriptionData> buildSubscriptionData(std::string_view topic, std::stri
   out.subString = expression;
   constexpr std::string_view kOr = "||";
   bool something = false;
+  // Sets, not searches of the lists: a pull may bring an expression of 20,000 tags.
+  std::set<std::string_view> tags;
+  std::set<std::int32_t> codes;
   for (std::string_view rest = expression; !rest.empty();) {
     const std::size_t stop = rest.find(kOr);
     const std::string_view piece = rest.substr(0, stop);
     rest = stop == std::string_view::npos ? std::string_view() : rest.substr(stop + kOr.size());
     something = something || !piece.empty();
     const std::string_view tag = trim(piece);
-    if (tag.empty() || std::find(out.tagsSet.begin(), out.tagsSet.end(), tag) != out.tagsSet.end()) continue;
+    if (tag.empty() || !tags.insert(tag).second) continue;
     out.tagsSet.emplace_back(tag);
     const std::int32_t code = hashCode(tag);
-    if (std::find(out.codeSet.begin(), out.codeSet.end(), code) == out.codeSet.end()) out.codeSet.push_back(code);
+    if (codes.insert(code).second) out.codeSet.push_back(code);
   }
   if (!something) {
     return Error(ErrorCode::kInvalidArgument,

@@ -117,6 +117,16 @@ TEST(Subscription, Expressions) {
   EXPECT_FALSE(buildSubscriptionData("T", "||", 5));
 }
 
+/// As of hostile JSON: a size at which comparing each tag with all before it would run for minutes.
+TEST(Subscription, ExpressionsOfManyTagsTakeNoTime) {
+  constexpr int kTags = 1 << 18;
+  std::string expression;
+  for (int i = 0; i < kTags; ++i) expression += std::to_string(i) + "||";
+  const auto s = buildSubscriptionData("T", expression, 1);
+  ASSERT_TRUE(s);
+  EXPECT_EQ(s->tagsSet.size(), std::size_t{kTags});
+}
+
 TEST(Subscription, HashesMayCollideTextsDoNot) {
   const auto s = buildSubscriptionData("T", "Aa", 1);  // "Aa" and "BB" have one hash
   EXPECT_TRUE(matchesTagsCode(*s, 2112));
