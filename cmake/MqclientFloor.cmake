@@ -16,6 +16,10 @@ set(MQCLIENT_WARNINGS -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion -W
 # Position independent everywhere: the same objects go into the static and into the shared library.
 add_library(mqclient_settings INTERFACE)
 target_compile_features(mqclient_settings INTERFACE cxx_std_20)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  # C++14's delete with a size, which clang before 19 has by option only.
+  target_compile_options(mqclient_settings INTERFACE -fsized-deallocation)
+endif()
 if(MQCLIENT_STRICT)
   target_compile_options(mqclient_settings INTERFACE ${MQCLIENT_WARNINGS} -Werror)
   if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
@@ -43,8 +47,14 @@ elseif(MQCLIENT_SANITIZE STREQUAL "tsan")
   # g++ 12 warns about every std::atomic_thread_fence it meets in library headers under this sanitizer.
   target_compile_options(mqclient_settings INTERFACE -fsanitize=thread -fno-omit-frame-pointer -Wno-error=tsan)
   target_link_options(mqclient_settings INTERFACE -fsanitize=thread)
+elseif(MQCLIENT_SANITIZE STREQUAL "fuzz")
+  # Coverage for libFuzzer in every object; its main() is linked by mqclient_fuzz_target() alone. vptr: as above.
+  set(MQCLIENT_FUZZ_FLAGS -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all
+    -fno-omit-frame-pointer)
+  target_compile_options(mqclient_settings INTERFACE ${MQCLIENT_FUZZ_FLAGS})
+  target_link_options(mqclient_settings INTERFACE ${MQCLIENT_FUZZ_FLAGS})
 elseif(NOT MQCLIENT_SANITIZE STREQUAL "")
-  message(FATAL_ERROR "MQCLIENT_SANITIZE is '${MQCLIENT_SANITIZE}'; it may be empty, asan or tsan")
+  message(FATAL_ERROR "MQCLIENT_SANITIZE is '${MQCLIENT_SANITIZE}'; it may be empty, asan, tsan or fuzz")
 endif()
 
 function(mqclient_compile_settings target)
