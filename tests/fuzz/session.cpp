@@ -60,8 +60,9 @@ void Stranger::onFrame(base::Chain&& frame) noexcept {
     if (on_request) on_request(*this, *command);
     return;
   }
-  ++asked_[command->opaque].answers;
-  answers_.insert_or_assign(command->opaque, *std::move(command));
+  const std::int32_t opaque = command->opaque;
+  ++asked_[opaque].answers;
+  answers_.insert_or_assign(opaque, *std::move(command));
 }
 
 Ref<remoting::ConnectionHandler> StrangerAcceptor::onAccept(Ref<Connection> connection) noexcept {
