@@ -291,7 +291,7 @@ void addHeaders(Corpora& to, std::type_identity<std::tuple<Header...>>) {
 
 template <class... Body>
 void addBodies(Corpora& to, std::type_identity<std::tuple<Body...>>) {
-  char place = 1;  // 0: the compressed registration
+  int place = 1;  // 0: the compressed registration
   const auto one = [&]<class B>(std::type_identity<B>) {
     const int at = place++;
     to.add("bodies", "empty_" + std::to_string(at), std::string(1, static_cast<char>(at)) + B{}.encode());
