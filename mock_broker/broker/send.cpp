@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::int32_t kRetryQueues = 1;  // of a %RETRY% topic made by a plain send, and of a %DLQ% topic
 constexpr std::string_view kDeadLetterDelay = "-1";
-/// How long a sender inside the process waits for another one to leave the log, before it lays its message there and goes
-/// on: an append takes less than a microsecond, a thread that lost its core comes back later.
+/// How long a sender inside the process waits for another one to leave the log, before it lays its message there and
+/// goes on: an append takes less than a microsecond, a thread that lost its core comes back later.
 constexpr std::int64_t kLogPatienceNanos = 40'000;
 
 /// What a refused send is told besides code and remark.

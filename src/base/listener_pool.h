@@ -23,8 +23,8 @@ namespace mqclient::base {
 ///          (kWorthAThread; unknown: they do). Else its own thread will come to them, and supervise() sees within two
 ///          milliseconds if it does not. One thread looks at a time: whoever takes a turn wakes the next.
 /// Streams  a thread that finds nothing left of a stream of short jobs lingers a moment before it looks again, as long
-///          as that gathers several; submitters touch only the group's intake meanwhile. It keeps its core awake as long
-///          as there is one to spare, and sleeps where the process needs all of them for something else.
+///          as that gathers several; submitters touch only the group's intake meanwhile. It keeps its core awake as
+///          long as there is one to spare, and sleeps where the process needs all of them for something else.
 /// Growth   the first job with no thread starts one at once. Later, while a group waits and no thread is idle,
 ///          supervise() adds one a millisecond if the process used less than 80 % of its cores over the last 5 ms,
 ///          else one per 100 ms; never more than the sum of the caps of the living groups. Idle for 10 s: it ends.

@@ -167,8 +167,8 @@ void Activation::runOne(Engine& engine, Runnable r) noexcept {
   const bool left = s.runTurn();
   current_ = nullptr;
   if (watch) watch(false);
-  // The rest is this thread's as long as its call has turns left, behind what waits here: elsewhere it would find nothing
-  // of what it works on in the cache, and wake a thread that takes the core from whoever posts.
+  // The rest is this thread's as long as its call has turns left, behind what waits here: elsewhere it would find
+  // nothing of what it works on in the cache, and wake a thread that takes the core from whoever posts.
   if (left && !(engine.hasExecutor() && append(engine, r))) engine.submit(r);
 }
 
