@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/buggify.h"
 #include "protocol/headers/pull.h"
 #include "protocol/limits.h"
 #include "protocol/names.h"
@@ -89,10 +90,12 @@ bool PullRequest::maySuspend() const noexcept {
 }
 
 void PullRequest::scan() {
-  const store::GetMessageResult found =
-      core->store_.getMessage(queue.get(), offset, count_max, bytes_max, filter.get());
+  const std::int32_t count = MQ_BUGGIFY(*core->engine_, kPullAnswersOneMessage) ? 1 : count_max;
+  const store::GetMessageResult found = core->store_.getMessage(queue.get(), offset, count, bytes_max, filter.get());
   const ResponseCode code = codeOf(found.status, offset);
-  if (code == ResponseCode::PULL_NOT_FOUND && maySuspend()) return go(Stage::kHold);
+  if (code == ResponseCode::PULL_NOT_FOUND && maySuspend() && !MQ_BUGGIFY(*core->engine_, kPullIsNotHeld)) {
+    return go(Stage::kHold);
+  }
   core->messages_pulled_.fetch_add(static_cast<std::uint64_t>(found.messages), std::memory_order_relaxed);
   answer(code, toString(found.status), found);
 }
@@ -206,7 +209,8 @@ void BrokerCore::beginPull(PullRequest& pull) {
   }
   if (!pull.queue) pull.queue = store_.findQueue(pull.topic, pull.queue_id);
   // The end of the queue is the common case of a consumer that keeps up: held at once, without a scan.
-  if (pull.maySuspend() && pull.offset == (pull.queue ? pull.queue->maxOffset() : 0)) return holdPull(pull);
+  const bool at_the_end = pull.offset == (pull.queue ? pull.queue->maxOffset() : 0);
+  if (pull.maySuspend() && at_the_end && !MQ_BUGGIFY(*engine_, kPullIsNotHeld)) return holdPull(pull);
   pull.go(PullRequest::Stage::kScan);
 }
 

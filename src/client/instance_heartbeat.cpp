@@ -1,6 +1,7 @@
 // Heartbeats of an instance: who is told, when, and what answers and connections mean.
 #include <utility>
 
+#include "base/buggify.h"
 #include "client/instance_parts.h"
 #include "client/mq_client_instance.h"
 #include "client/response_error.h"
@@ -46,6 +47,7 @@ void MQClientInstance::heartbeatOnStrand(base::Completion<void> done) {
     if (done) std::move(done)(closedError());
     return;
   }
+  const bool periodic = !done;
   const base::Ref<HeartbeatRound> round = base::makeRef<HeartbeatRound>();
   round->done = std::move(done);
   if (const std::optional<base::Slice> body = heartbeatBody()) {
@@ -57,6 +59,7 @@ void MQClientInstance::heartbeatOnStrand(base::Completion<void> done) {
     const std::shared_ptr<const BrokerAddrs> brokers = brokers_.get();
     for (const auto& [name, by_id] : *brokers) {
       for (const auto& [id, address] : by_id) {
+        if (periodic && MQ_BUGGIFY(*engine_, kHeartbeatIsSkipped)) continue;
         // Slaves serve consumers only.
         if (consumers || id == protocol::kMasterId) heartbeatTo(name, id, address, *body, round);
       }

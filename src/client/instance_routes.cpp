@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "base/buggify.h"
 #include "client/instance_parts.h"
 #include "client/mq_client_instance.h"
 #include "mqclient/codes.h"
@@ -101,7 +102,8 @@ void MQClientInstance::onFetched(const std::string& topic, Result<route::RouteAn
   const bool watched = watch != watches_.end();
   if (answer) {
     nameservers_.prefer(answer->nameserver);
-    if (watched) applyRoute(topic, answer->route);
+    const bool later = watched && routes_.route(topic) && MQ_BUGGIFY(*engine_, kNewRouteIsSeenLater);
+    if (watched && !later) applyRoute(topic, answer->route);
   } else if (watched && !routes_.route(topic) && answer.error().code() != ErrorCode::kNoNameServer) {
     // Nameservers that do not answer have had their line each.
     log_->writeLimited(LogLevel::kWarn, "route", "route " + topic, base::Millis(30'000), answer.error().message());

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/buggify.h"
 #include "rebalance/allocate_averagely.h"
 
 namespace mqclient::rebalance {
@@ -60,7 +61,9 @@ void RebalanceLoop::trigger() {
     return;
   }
   const base::SteadyTime now = strand_.engine().now();
-  if (!last_run_ || now >= *last_run_ + kMinInterval) {
+  if (last_run_ && MQ_BUGGIFY(strand_.engine(), kRebalanceIsLate)) {
+    arm(now + kMinInterval);
+  } else if (!last_run_ || now >= *last_run_ + kMinInterval) {
     timer_.cancel();
     run();
   } else {
