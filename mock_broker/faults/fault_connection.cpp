@@ -42,7 +42,7 @@ void FaultConnection::attach(Ref<remoting::ConnectionHandler> session) {
   if (watched()) plan_->note("connection opened", peerAddress() + " at " + node_->name);
 }
 
-void FaultConnection::send(Chain frame, std::uint64_t tag) noexcept {
+void FaultConnection::send(Chain frame, std::uint64_t tag, base::SteadyTime /*useful_until*/) noexcept {
   if (!watched()) return inner_->send(std::move(frame), tag);
   session_->strand().post(Ref<Object>(this), [this, frame = std::move(frame), tag]() mutable {
     meet(FrameDirection::kFromNode, std::move(frame), tag);

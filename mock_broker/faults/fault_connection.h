@@ -28,7 +28,7 @@ class FaultConnection final : public remoting::Connection {
 
   // ---- what the session sees
   bool hasRoom(std::size_t bytes) const noexcept override { return inner_->hasRoom(bytes); }
-  void send(base::Chain frame, std::uint64_t tag) noexcept override;
+  void send(base::Chain frame, std::uint64_t tag, base::SteadyTime useful_until) noexcept override;
   void close(Error why) noexcept override { inner_->close(std::move(why)); }
   void framesWanted() noexcept override { inner_->framesWanted(); }
   bool sameProcess() const noexcept override { return inner_->sameProcess(); }

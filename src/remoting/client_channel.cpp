@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/backoff.h"
+#include "base/buggify.h"
 
 namespace mqclient::remoting {
 
@@ -22,6 +23,8 @@ namespace {
 
 /// Requests failed or expired in one step of the strand (S6).
 constexpr int kRequestsPerStep = 64;
+/// A look at a full output, for those who wait for room in it: 32 MiB take longer to leave.
+constexpr Millis kLookForRoom{5};
 /// Doublings of the back-off that are worth counting.
 constexpr int kFailuresCounted = 16;
 /// Clients that lost the same broker at the same moment must not come back at the same moment.
@@ -53,6 +56,7 @@ ClientChannel::ClientChannel(Ref<ClientShared> shared, std::string address)
       home_turn_(*this),
       strand_(*shared_->engine),
       deadline_timer_(*this, &ClientChannel::onDeadlines),
+      room_timer_(*this, &ClientChannel::flushWaiting),
       idle_timer_(*this, &ClientChannel::onIdleCheck) {}
 
 void ClientChannel::become(State to, std::string_view why) {
@@ -65,6 +69,7 @@ void ClientChannel::become(State to, std::string_view why) {
   state_ = to;
   if (to != State::kEnded) return;
   deadline_timer_.cancel();  // the timers must not keep what has ended; doomed requests end without it
+  room_timer_.cancel();
   idle_timer_.cancel();
   shared_->onChannelEnded();
 }
@@ -84,8 +89,15 @@ void ClientChannel::invoke(Ref<ClientChannel> to, Invocation& i, Pace pace) noex
 void ClientChannel::start(Invocation& i) {
   if (end_why_) return finish(i, unsent(*end_why_));
   switch (state_) {
-    case State::kOpen:
-      return waiting_.empty() ? transmit(i) : wait(i);
+    case State::kOpen: {
+      const bool first = waiting_.empty();
+      // Those who wait for room keep their order, and do not hold up those who do not wait for it.
+      const bool at_once = first ? !mustWaitForRoom(i) : room_timer_.armed() && i.when_full == WhenOutputFull::kRefuse;
+      if (at_once) return transmit(i);
+      wait(i);
+      if (first) flushWaiting();
+      return;
+    }
     case State::kConnecting:
     case State::kClosing:
       return wait(i);
@@ -111,6 +123,11 @@ void ClientChannel::wait(Invocation& i) {
   armDeadlines(i.deadline);
 }
 
+bool ClientChannel::mustWaitForRoom(const Invocation& i) const noexcept {
+  if (i.when_full == WhenOutputFull::kRefuse || i.frame.size() > kOutputBytesMax) return false;
+  return !connection_->hasRoom(i.frame.size());
+}
+
 void ClientChannel::transmit(Invocation& i) {
   if (!connection_->hasRoom(i.frame.size())) {
     return finish(i, Error(ErrorCode::kQueueFull, "the output to " + address_ + " is full (" +
@@ -129,7 +146,7 @@ void ClientChannel::transmit(Invocation& i) {
   }
   i.received_before = received_;
   armDeadlines(i.deadline);
-  connection_->send(std::move(i.frame), tagOf(i.opaque));  // last: a closed connection reports back at once
+  connection_->send(std::move(i.frame), tagOf(i.opaque), i.deadline);  // last: a closed connection reports back at once
 }
 
 void ClientChannel::stopWaiting(Invocation& i) noexcept {
@@ -167,7 +184,9 @@ void ClientChannel::onDeadlines() {
     if (i.deadline > now) break;
     stopWaiting(i);
     shared_->counters.timeouts.fetch_add(1, std::memory_order_relaxed);
-    finish(i, Error(ErrorCode::kTimeout, "no connection to " + address_ + " in time"));
+    finish(i, Error(ErrorCode::kTimeout, state_ == State::kOpen
+                                             ? "the output to " + address_ + " was full all the time: it takes nothing"
+                                             : "no connection to " + address_ + " in time"));
   }
   std::array<PendingRequest*, kRequestsPerStep> expired;
   std::size_t count = 0;
@@ -183,6 +202,7 @@ void ClientChannel::onDeadlines() {
     finish(i, Error(ErrorCode::kTimeout, "no answer from " + address_ + " in time", 0, Applied::kUnknown));
   }
   if (count > 0 && sent_.empty()) quiet_since_ = now;
+  if (count > 0 && state_ == State::kOpen) connection_->dropExpired();
   if (!sent_.empty()) armDeadlines(earliest);
   if (!waiting_.empty()) armDeadlines(waiting_deadlines_.earliest()->deadline);
   if (half_open && state_ == State::kOpen) {
@@ -250,6 +270,10 @@ void ClientChannel::flushWaiting() {
       return strand_.post(Ref<Object>(this), [this] { flushWaiting(); });
     }
     auto& i = static_cast<Invocation&>(*waiting_.front());
+    if (mustWaitForRoom(i)) {
+      if (!room_timer_.armed()) room_timer_.armAfter(Ref<Object>(this), kLookForRoom);
+      return;
+    }
     stopWaiting(i);
     transmit(i);
   }
@@ -275,6 +299,7 @@ void ClientChannel::onClosed(const Error& heard) noexcept {
   const Error why = close_why_ ? *close_why_ : heard;
   shared_->open.fetch_sub(1, std::memory_order_relaxed);
   idle_timer_.cancel();
+  room_timer_.cancel();
   home_.store(nullptr, std::memory_order_relaxed);
   connection_.reset();
   if (peer_) {
@@ -377,6 +402,9 @@ void ClientChannel::onFrame(Chain&& frame) noexcept {
   }
   if (sent_.empty()) quiet_since_ = strand_.engine().coarseNow();  // while something is pending nobody asks
   finish(*i, std::move(command));
+  if (sent_.empty() && state_ == State::kOpen && MQ_BUGGIFY(strand_.engine(), kIdleConnectionCloses)) {
+    closeConnection(Error(ErrorCode::kConnectionLost, "nothing is asked of " + address_ + " now"));
+  }
 }
 
 void ClientChannel::serve(RemotingCommand&& request) {

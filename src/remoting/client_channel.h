@@ -39,10 +39,16 @@ class ClientChannel;
 /// One invocation: task of the channel's strand, entry of its tables, owner of frame and completion.
 struct Invocation final : base::Task, PendingRequest, base::Pooled {
   Invocation(ClientChannel& c, std::int32_t number, base::Chain&& f, base::SteadyTime until,
-             base::Completion<protocol::RemotingCommand>&& d) noexcept
-      : PendingRequest(number, until, std::move(d)), channel(c), frame(std::move(f)) {}
-  Invocation(ClientChannel& c, base::Chain&& f, base::SteadyTime until, base::Completion<void>&& d) noexcept
-      : PendingRequest(0, until, {}), channel(c), frame(std::move(f)), placed(std::move(d)), oneway(true) {}
+             base::Completion<protocol::RemotingCommand>&& d, WhenOutputFull full) noexcept
+      : PendingRequest(number, until, std::move(d)), channel(c), frame(std::move(f)), when_full(full) {}
+  Invocation(ClientChannel& c, base::Chain&& f, base::SteadyTime until, base::Completion<void>&& d,
+             WhenOutputFull full) noexcept
+      : PendingRequest(0, until, {}),
+        channel(c),
+        frame(std::move(f)),
+        placed(std::move(d)),
+        when_full(full),
+        oneway(true) {}
   base::Next run() noexcept override;
 
   ClientChannel& channel;
@@ -50,6 +56,7 @@ struct Invocation final : base::Task, PendingRequest, base::Pooled {
   base::Completion<void> placed;    // of a one-way request
   std::uint64_t received_before{};  // frames the channel had received when this one was sent
   bool perhaps_sent{false};         // what to say when it fails with its connection
+  const WhenOutputFull when_full;
   const bool oneway{false};
 };
 
@@ -57,7 +64,8 @@ struct Invocation final : base::Task, PendingRequest, base::Pooled {
 ///
 /// States   kIdle        no connection; perhaps in back-off until retry_at_
 ///          kConnecting  one connect under way; requests wait in waiting_
-///          kOpen        requests go out at once and wait in sent_
+///          kOpen        requests go out at once and wait in sent_; those that wait for room in the output stay in
+///          waiting_
 ///          kClosing     close() was called, onClosed is on its way; new requests wait for the next connection
 ///          kEnded       the address was forgotten or the client closed (a connect still under way is closed when it
 ///          arrives)
@@ -100,6 +108,8 @@ class ClientChannel final : public ConnectionHandler {
   void become(State to, std::string_view why);
   void start(Invocation& i);
   void wait(Invocation& i);
+  /// There is no room for it in the output, and it waits until there is some.
+  bool mustWaitForRoom(const Invocation& i) const noexcept;
   void transmit(Invocation& i);
   void connect();
   void onConnect(Result<base::Ref<Connection>> result);
@@ -149,6 +159,7 @@ class ClientChannel final : public ConnectionHandler {
   RequestList doomed_;  // failed with doom_, not all told yet
   std::optional<Error> doom_;
   ChannelTimer deadline_timer_;  // armed for the earliest deadline there was when it was armed, or earlier
+  ChannelTimer room_timer_;      // armed while the first of waiting_ waits for room
 
   ChannelTimer idle_timer_;
   base::SteadyTime quiet_since_{};                // the last byte while nothing is pending

@@ -155,7 +155,7 @@ bool LinkEnd::overOutputBound() const noexcept {
   return output_bytes_.load() > kOutputBytesMax;
 }
 
-void LinkEnd::send(Chain frame, std::uint64_t tag) noexcept {
+void LinkEnd::send(Chain frame, std::uint64_t tag, base::SteadyTime /*useful_until*/) noexcept {
   if (link_.closed()) return reportDropped(tag);
   output_bytes_.fetch_add(frame.size(), std::memory_order_relaxed);
   if (!output_) return forward(std::move(frame));

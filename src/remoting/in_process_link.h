@@ -25,7 +25,7 @@ class LinkEnd final : public Connection {
   ~LinkEnd() override;
 
   bool hasRoom(std::size_t bytes) const noexcept override;
-  void send(base::Chain frame, std::uint64_t tag) noexcept override;
+  void send(base::Chain frame, std::uint64_t tag, base::SteadyTime useful_until) noexcept override;
   void close(Error why) noexcept override;
   void framesWanted() noexcept override;
   const std::string& peerAddress() const noexcept override;

@@ -131,14 +131,15 @@ class Client final : public RemotingClient {
   ~Client() override { core_->close({}); }
 
   void invoke(const std::string& address, std::int32_t opaque, Chain frame, SteadyTime deadline,
-              Completion<RemotingCommand> done) override {
+              Completion<RemotingCommand> done, WhenOutputFull when_full) override {
     core_->begin(address, std::move(done), [&](ClientChannel& c, Completion<RemotingCommand>&& d) {
-      return new Invocation(c, opaque, std::move(frame), deadline, std::move(d));
+      return new Invocation(c, opaque, std::move(frame), deadline, std::move(d), when_full);
     });
   }
-  void invokeOneway(const std::string& address, Chain frame, SteadyTime deadline, Completion<void> done) override {
+  void invokeOneway(const std::string& address, Chain frame, SteadyTime deadline, Completion<void> done,
+                    WhenOutputFull when_full) override {
     core_->begin(address, std::move(done), [&](ClientChannel& c, Completion<void>&& d) {
-      return new Invocation(c, std::move(frame), deadline, std::move(d));
+      return new Invocation(c, std::move(frame), deadline, std::move(d), when_full);
     });
   }
   void setRequestHandler(Ref<RequestHandler> handler) override { core_->handler = std::move(handler); }

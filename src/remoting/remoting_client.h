@@ -28,6 +28,12 @@ struct RemotingClientOptions {
   base::Millis half_open_close{1'000};
 };
 
+/// What becomes of a request that finds the output of its connection full (N5).
+enum class WhenOutputFull : std::uint8_t {
+  kRefuse,  ///< it ends at once, with kQueueFull
+  kWait,    ///< it waits for room, up to its deadline
+};
+
 /// What a client counts. Relaxed: read them when it is quiet.
 struct RemotingClientCounters {
   std::atomic<std::uint64_t> connect_attempts{0}, connect_failures{0};
@@ -52,11 +58,12 @@ class RemotingClient : public base::Object {
   /// Sends `frame`, a request encoded with `opaque` (Engine::nextOpaque()), and completes with the answer whatever its
   /// code.
   virtual void invoke(const std::string& address, std::int32_t opaque, base::Chain frame, base::SteadyTime deadline,
-                      base::Completion<protocol::RemotingCommand> done) = 0;
+                      base::Completion<protocol::RemotingCommand> done,
+                      WhenOutputFull when_full = WhenOutputFull::kRefuse) = 0;
   /// Completes when the frame has its place in the output of an open connection (kept until `deadline` while
   /// connecting).
   virtual void invokeOneway(const std::string& address, base::Chain frame, base::SteadyTime deadline,
-                            base::Completion<void> done) = 0;
+                            base::Completion<void> done, WhenOutputFull when_full = WhenOutputFull::kRefuse) = 0;
 
   /// Answers what servers ask of this client (codes 39, 40, 220, ...). Set before the first invoke; let
   /// go when close() completes, so it may be the owner of the client if that one calls close().

@@ -149,10 +149,10 @@ TcpConnection::Push TcpConnection::push(OutFrame& frame) noexcept {
   }
 }
 
-void TcpConnection::send(Chain frame, std::uint64_t tag) noexcept {
+void TcpConnection::send(Chain frame, std::uint64_t tag, base::SteadyTime useful_until) noexcept {
   if (closing_.load(std::memory_order_acquire)) return reportDropped(tag);
   const std::size_t size = frame.size();
-  auto* const out = new OutFrame(std::move(frame), tag);
+  auto* const out = new OutFrame(std::move(frame), tag, useful_until);
   output_.add(size);  // first: its owner may write and uncount it at once
   switch (push(*out)) {
     case Push::kQueued:
@@ -297,6 +297,26 @@ void TcpConnection::waitForRoom() noexcept {
   waiting_since_ = engine_->now();
   if (!write_armed_) armWriting(true);
   watch(waiting_since_ + options_.stall_close);
+}
+
+void TcpConnection::dropExpired() noexcept {
+  home_.post(Ref<Object>(this), [this] { dropExpiredAtHome(); });
+}
+
+void TcpConnection::dropExpiredAtHome() noexcept {
+  if (!waiting_ || write_failed_) return;  // on its way, or over
+  takePushed(kOwned);
+  const base::SteadyTime now = engine_->now();
+  OutFrame* const begun = written_ > 0 ? first_ : nullptr;
+  OutFrame*& head = begun ? begun->next : first_;
+  std::size_t gone = 0;
+  while (head && head->useful_until <= now) {
+    OutFrame* const frame = std::exchange(head, head->next);
+    gone += frame->bytes.size();
+    delete frame;
+  }
+  if (!head) last_ = begun;
+  if (gone > 0) outputShrank(gone);
 }
 
 void TcpConnection::writeFailed() noexcept {

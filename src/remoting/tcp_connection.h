@@ -49,7 +49,8 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   void start();
 
   bool hasRoom(std::size_t bytes) const noexcept override;
-  void send(base::Chain frame, std::uint64_t tag) noexcept override;
+  void send(base::Chain frame, std::uint64_t tag, base::SteadyTime useful_until) noexcept override;
+  void dropExpired() noexcept override;
   void close(Error why) noexcept override;
   void abort(Error why) noexcept override;
   void framesWanted() noexcept override;
@@ -61,10 +62,12 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   /// A frame in the output, linked by itself.
   struct OutFrame : base::Pooled {
     OutFrame() noexcept = default;
-    OutFrame(base::Chain frame, std::uint64_t number) noexcept : bytes(std::move(frame)), tag(number) {}
+    OutFrame(base::Chain frame, std::uint64_t number, base::SteadyTime until) noexcept
+        : bytes(std::move(frame)), tag(number), useful_until(until) {}
     OutFrame* next = nullptr;
     base::Chain bytes;
     std::uint64_t tag = 0;
+    base::SteadyTime useful_until{};
   };
   struct FrameBatch;
   struct EndTask;
@@ -122,6 +125,7 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   void onIo(base::IoEvents events) noexcept override;
   void read() noexcept;
   void waitForRoom() noexcept;
+  void dropExpiredAtHome() noexcept;
   void writeFailed() noexcept;
   void setReading(bool reading) noexcept;
   void resumeReading() noexcept;

@@ -50,8 +50,12 @@ class Connection : public base::Object {
   /// Room in the output for `bytes` more (N5): false asks the caller to refuse or to wait. A response is never refused.
   virtual bool hasRoom(std::size_t bytes) const noexcept = 0;
   /// Any thread, strands included; never blocks. The frame has its place in the output before this returns. After the
-  /// close it goes to onDropped(tag, kNotSent).
-  virtual void send(base::Chain frame, std::uint64_t tag) noexcept = 0;
+  /// close it goes to onDropped(tag, kNotSent). See dropExpired() for `useful_until`.
+  virtual void send(base::Chain frame, std::uint64_t tag,
+                    base::SteadyTime useful_until = base::SteadyTime::max()) noexcept = 0;
+  /// Some frames' useful_until has passed and their senders were told. Those at the head of an output that waits for
+  /// its peer may be dropped, unless a part has left: unreported, they would only take memory. Any thread.
+  virtual void dropExpired() noexcept {}
   /// Any thread, idempotent. onClosed(why) follows on this end; the peer hears "connection closed by peer".
   virtual void close(Error why) noexcept = 0;
   /// close() without a farewell: nothing that still waits here leaves, and over TCP the peer hears a reset.

@@ -3,6 +3,7 @@
 #include <random>
 #include <thread>
 
+#include "base/io.h"
 #include "tests/remoting/tcp_support.h"
 
 namespace mqclient::remoting {
@@ -263,6 +264,28 @@ TEST_F(OutputTest, RoomEndsAtThirtyTwoMebibytes) {
   EXPECT_TRUE(connection->hasRoom(1));
   peer.read(4u << 20);
   EXPECT_TRUE(connection->hasRoom(2u << 20));
+}
+
+TEST_F(OutputTest, ExpiredFramesMakeRoomInAnOutputThatWaits) {
+  Listener4 listener(1);
+  const Ref<TcpEnd> end = connect(listener.address(), {.send_buffer = 1});
+  Peer4 peer = listener.accept();
+  const Ref<Connection> connection = end->link();
+  const std::string begun = named(1, 1, 16u << 20);
+  const std::string useless = named(2, 2, 1u << 20);
+  const std::string wanted = named(3, 3, 1'000);
+  connection->send(chainOf(begun), 1, engine_->now());  // a part of it has left
+  for (std::uint64_t n = 0; n < 10; ++n) connection->send(chainOf(useless), 2 + n, engine_->now());
+  connection->send(chainOf(wanted), 20, engine_->now() + 1h);
+  connection->send(chainOf(useless), 21, engine_->now());  // behind one that is wanted
+  EXPECT_FALSE(connection->hasRoom(8u << 20));
+  connection->dropExpired();
+  Count dropped;
+  connection->home()->post(end, [&] { dropped.add(); });
+  ASSERT_TRUE(dropped.reaches(1));
+  EXPECT_TRUE(connection->hasRoom(14u << 20));
+  EXPECT_EQ(peer.read(begun.size() + wanted.size() + useless.size()), begun + wanted + useless);
+  EXPECT_TRUE(end->dropped.empty());
 }
 
 TEST_F(OutputTest, ARuntimesOutputIsBoundedOverAllItsConnections) {

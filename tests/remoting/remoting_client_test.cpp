@@ -363,6 +363,77 @@ TEST_F(RemotingClientTest, RequestsUnderWayAreLimited) {
   EXPECT_EQ(invoke(10)->code(), ErrorCode::kQueueFull);
 }
 
+/// A connection whose peer takes nothing for a second, and three requests that leave room for small ones only.
+class FullOutputTest : public RemotingClientTest {
+ protected:
+  void SetUp() override {
+    usePolicy();
+    listenRaw();
+    startClient();
+    const OutcomePtr good = invoke(50);
+    answer(50);
+    ASSERT_TRUE(good->ok()) << "a connection that never brought anything would not be made again at once";
+    server().frames.clear();
+    policy_->frame = [](bool to_server) { return to_server ? delayed(1s) : LinkVerdict{}; };
+    for (int i = 0; i < 3; ++i) invoke(i, 30s, large_);
+    ASSERT_TRUE(large(8, 3s, WhenOutputFull::kRefuse)->settled);
+  }
+  OutcomePtr large(int opaque, base::Nanos timeout, WhenOutputFull when_full) {
+    return invoke(opaque, timeout, large_, when_full);
+  }
+  std::vector<int> arrived(std::size_t connection = 0) {
+    std::vector<int> opaques;
+    for (std::size_t i = 0; i < server(connection).frames.size(); ++i) {
+      opaques.push_back(server(connection).command(i).opaque);
+    }
+    return opaques;
+  }
+  const std::string large_ = std::string(8u << 20, 'x');
+};
+
+TEST_F(FullOutputTest, WhoMayWaitWaitsForRoomInOrderAndHoldsUpNobodyElse) {
+  const OutcomePtr first = large(10, 30s, WhenOutputFull::kWait);
+  const OutcomePtr small = invoke(11, 30s, {}, WhenOutputFull::kWait);
+  const OutcomePtr refused = large(12, 30s, WhenOutputFull::kRefuse);
+  ASSERT_EQ(refused->settled, 1);
+  EXPECT_EQ(refused->code(), ErrorCode::kQueueFull);
+  EXPECT_EQ(refused->error().applied(), Applied::kNo);
+  invoke(13, 30s);
+  engine_->advance(1s);
+  EXPECT_EQ(arrived(), (std::vector<int>{0, 1, 2, 13}));
+  engine_->advance(1s + 5ms);
+  EXPECT_EQ(arrived(), (std::vector<int>{0, 1, 2, 13, 10, 11}));
+  EXPECT_TRUE(first->pending() && small->pending());
+}
+
+TEST_F(FullOutputTest, WaitingForRoomEndsAtTheDeadline) {
+  policy_->frame = [](bool to_server) { return to_server ? delayed(60s) : LinkVerdict{}; };
+  engine_->advance(1s);
+  for (int i = 20; i < 23; ++i) large(i, 30s, WhenOutputFull::kRefuse);
+  const OutcomePtr waiting = large(10, 2s, WhenOutputFull::kWait);
+  engine_->advance(2s - 1ns);
+  EXPECT_TRUE(waiting->pending());
+  engine_->advance(1ns);
+  ASSERT_EQ(waiting->settled, 1);
+  EXPECT_EQ(waiting->code(), ErrorCode::kTimeout);
+  EXPECT_EQ(waiting->error().applied(), Applied::kNo);
+  EXPECT_NE(waiting->error().message().find("full"), std::string::npos) << waiting->error();
+}
+
+TEST_F(FullOutputTest, WhatWaitsForRoomGoesOverTheNextConnection) {
+  const OutcomePtr waiting = large(10, 30s, WhenOutputFull::kWait);
+  server().connection->close(Error(ErrorCode::kConnectionLost, "over"));
+  engine_->advance(2s);
+  EXPECT_EQ(arrived(1), (std::vector<int>{10}));
+  EXPECT_TRUE(waiting->pending());
+}
+
+TEST_F(FullOutputTest, ARequestThatNeverFitsDoesNotWait) {
+  const OutcomePtr outcome = invoke(10, 30s, std::string(kOutputBytesMax, 'x'), WhenOutputFull::kWait);
+  ASSERT_EQ(outcome->settled, 1);
+  EXPECT_EQ(outcome->code(), ErrorCode::kQueueFull);
+}
+
 TEST_F(RemotingClientTest, AnIdleConnectionClosesAtItsTimeAndNotBefore) {
   listenRaw();
   startClient();

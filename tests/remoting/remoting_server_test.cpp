@@ -229,7 +229,7 @@ TEST_F(RemotingServerTest, ConnectionsAreLimited) {
 struct StrangersConnection final : Connection {
   explicit StrangersConnection(std::string from) : peer(std::move(from)) {}
   bool hasRoom(std::size_t) const noexcept override { return true; }
-  void send(Chain, std::uint64_t) noexcept override {}
+  void send(Chain, std::uint64_t, base::SteadyTime) noexcept override {}
   void close(Error why) noexcept override {
     if (const Ref<ConnectionHandler> h = std::exchange(handler, nullptr)) {
       h->strand().post(h, [h, why] { h->onClosed(why); });

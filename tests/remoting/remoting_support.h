@@ -211,10 +211,11 @@ class RemotingTest : public testing::Test {
     engine_->runUntilIdle();
     return end;
   }
-  OutcomePtr invoke(int opaque, base::Nanos timeout = 3s, std::string_view body = {}) {
+  OutcomePtr invoke(int opaque, base::Nanos timeout = 3s, std::string_view body = {},
+                    WhenOutputFull when_full = WhenOutputFull::kRefuse) {
     auto outcome = std::make_shared<Outcome>();
     client_->invoke(kAddress, opaque, requestFrame(opaque, RequestCode::HEART_BEAT, body), engine_->now() + timeout,
-                    into(outcome));
+                    into(outcome), when_full);
     return outcome;
   }
   std::shared_ptr<std::optional<Result<void>>> invokeOneway(base::Nanos timeout = 3s) {
