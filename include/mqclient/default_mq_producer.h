@@ -44,9 +44,11 @@ struct ProducerOptions {
   /// Bodies of at least this many bytes are compressed, on the calling thread, if that makes them smaller. Batches
   /// never are, nor bodies beyond 16 MiB. DefaultMQProducer.java
   std::size_t compressMsgBodyOverHowmuch{4096};
-  CompressionType compressType{CompressionType::ZLIB};   ///< at level 5, LZ4 at its fast one. DefaultMQProducer.java
-  std::size_t backPressureForAsyncSendNum{65535};        ///< messages in flight at most, up to 16,000,000 (Java: off)
-  std::size_t backPressureForAsyncSendSize{100u << 20};  ///< bytes of body in flight at most
+  CompressionType compressType{CompressionType::ZLIB};  ///< at level 5, LZ4 at its fast one. DefaultMQProducer.java
+  std::size_t backPressureForAsyncSendNum{65535};       ///< messages in flight at most, up to 16,000,000 (Java: off)
+  /// Bytes that sends in flight hold at most: their bodies and properties, and 4 KiB for each send. One send
+  /// alone may hold more. (Java: off, and bodies only)
+  std::size_t backPressureForAsyncSendSize{100u << 20};
   WhenFull whenFull{WhenFull::kFail};
   std::vector<std::string> topics{};     ///< routes fetched by start, so that the first send need not
   std::string createTopicKey{"TBW102"};  ///< whose brokers create a topic that has no route. TopicValidator.java

@@ -12,7 +12,11 @@ namespace mqclient::base {
 /// Shape    a stock of free blocks per thread and size class. A thread with too many gives half of them to a common
 ///          stock at once, a thread without takes as many from there: one lock for kBatch blocks. What the common stock
 ///          does not take goes back to the general allocator, as do larger blocks.
-/// Bounds   at most kThreadBytes a thread and class, and kCommonBytes in the common stock of all classes.
+/// Bounds   at most kThreadBlocks a thread and class, and kCommonBytes in the common stock of all classes. What goes
+/// back
+///          to the general allocator goes to the arena of the thread that asked for it, and others cannot use it: with
+///          a smaller stock, thousands of sends that fail and are tried again by another thread took half as much
+///          again.
 /// Threads  any, also while they end. With MQCLIENT_BLOCK_POOL off everything goes to the general allocator, so that
 ///          tools which watch it see every block.
 struct BlockPool {
@@ -21,7 +25,7 @@ struct BlockPool {
   static constexpr std::size_t kClasses = kLargest / kClassBytes;
   static constexpr std::size_t kBatch = 32;
   static constexpr std::size_t kThreadBlocks = 2 * kBatch;
-  static constexpr std::size_t kCommonBytes = std::size_t{4} << 20;
+  static constexpr std::size_t kCommonBytes = std::size_t{32} << 20;
 
   /// As operator new.
   static void* allocate(std::size_t bytes);

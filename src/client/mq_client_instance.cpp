@@ -63,6 +63,10 @@ class MQClientInstance::ConnectionEvents final : public remoting::RemotingClient
 
 namespace {
 
+/// Those who ask bound what they ask for (producers' FlowGate, one pull a queue): this only stops what has gone wrong.
+/// A lower bound would let a busy producer shut out heartbeats.
+constexpr std::size_t kRequestsUnderWayMax = std::size_t{1} << 25;
+
 std::string clientIdOf(const ClientOptions& options, base::Engine& engine) {
   const base::Environment& environment = engine.environment();
   std::string id = environment.host_ip + "@";
@@ -141,7 +145,8 @@ MQClientInstance::MQClientInstance(const ClientOptions& options, Home home, std:
       client_id_(std::move(client_id)),
       log_(base::Log::make(*engine_, options_.logLevel, hookOf(options_.log, this))),
       strand_(*engine_),
-      remoting_(remoting::RemotingClient::make(engine_, home_.transport, log_)),
+      remoting_(
+          remoting::RemotingClient::make(engine_, home_.transport, log_, {.in_flight_max = kRequestsUnderWayMax})),
       faults_(options_.sendLatencyEnable ? route::FaultStrategy::Avoid::kOn : route::FaultStrategy::Avoid::kOff),
       brokers_(std::make_shared<const BrokerAddrs>()),
       nameservers_(home_.nameservers, engine_->random()),

@@ -56,6 +56,11 @@ class ProducerCore final : public base::Object {
   client::MQClientInstance& instance() const noexcept { return *instance_; }
   base::Engine& engine() const noexcept { return instance_->engine(); }
   const ProducerOptions& options() const noexcept { return options_; }
+  /// What whenFull says of a connection's output: who may wait for room under the bounds may wait for it there too.
+  remoting::WhenOutputFull whenOutputFull() const noexcept {
+    return options_.whenFull == WhenFull::kBlockCaller ? remoting::WhenOutputFull::kWait
+                                                       : remoting::WhenOutputFull::kRefuse;
+  }
   const std::string& group() const noexcept { return group_; }
   FlowGate& gate() noexcept { return gate_; }
   /// Gives a send's place back: the last touch, this may end with it.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/buggify.h"
 #include "client/response_error.h"
 #include "mqclient/codes.h"
 #include "protocol/headers/send.h"
@@ -88,7 +89,7 @@ void SendOperation::attempt(base::SteadyTime now) noexcept {
   core_.instance().remoting().invoke(
       broker.address, opaque,
       protocol::encodeRequest(protocol::RequestHead{.code = what_.code, .opaque = opaque}, header, what_.body),
-      now + std::min(left, share), base::Completion<protocol::RemotingCommand>(*this));
+      now + std::min(left, share), base::Completion<protocol::RemotingCommand>(*this), core_.whenOutputFull());
 }
 
 void SendOperation::onResult(Result<protocol::RemotingCommand>&& response) noexcept {
@@ -131,7 +132,7 @@ bool SendOperation::mayRetry(const Error& error, base::SteadyTime now) const noe
 void SendOperation::attemptFailed(Error error, base::SteadyTime now) noexcept {
   may_be_stored_ = may_be_stored_ || error.applied() == Applied::kUnknown;
   if (!mayRetry(error, now)) {
-    if (not_durable_) return complete(*std::move(not_durable_));
+    if (earlier_ && earlier_->not_durable) return complete(*std::move(earlier_->not_durable));
     return complete(summary(error, now).withMsgId(msgId()));
   }
   tryAgain(error, now);
@@ -139,14 +140,17 @@ void SendOperation::attemptFailed(Error error, base::SteadyTime now) noexcept {
 
 void SendOperation::tryAgain(const Error& why, base::SteadyTime now) noexcept {
   // What a broker said first tells most: later it is as a rule that there is still no connection.
-  const bool first = std::ranges::none_of(earlier_, [&](const auto& b) { return b.get() == broker_; });
-  if (first) complaints_ += (complaints_.empty() ? "" : "; ") + broker_->name() + ": " + why.message();
-  earlier_.emplace_back(broker_);  // before its route may go
+  if (!earlier_) earlier_ = std::make_unique<Earlier>();
+  std::string& complaints = earlier_->complaints;
+  const bool first = std::ranges::none_of(earlier_->brokers, [&](const auto& b) { return b.get() == broker_; });
+  if (first) complaints += (complaints.empty() ? "" : "; ") + broker_->name() + ": " + why.message();
+  earlier_->brokers.emplace_back(broker_);  // before its route may go
   if (!fixed_queue_) {
     // The newest route: the broker may have left it meanwhile.
     if (PublishInfoPtr fresh = topic().info(core_.instance().faults()); fresh && fresh->ok()) use(std::move(fresh));
+    const bool stays = MQ_BUGGIFY(core_.engine(), kRetryStaysAtTheBroker);
     queue_ = route::selectOneMessageQueue(info(), topic().turn(), core_.instance().faults().avoids(),
-                                          now.time_since_epoch().count(), earlier_.back().get());
+                                          now.time_since_epoch().count(), stays ? nullptr : broker_);
   }
   attempt(now);
 }
@@ -156,7 +160,7 @@ Error SendOperation::summary(const Error& last, base::SteadyTime now) const {
   std::string text = "sending to topic " + topic().name() + " failed after " + std::to_string(tried_) +
                      (tried_ == 1 ? " try in " : " tries in ") + std::to_string(took.count()) +
                      " ms: " + broker_->name() + ": " + last.message();
-  if (!complaints_.empty()) text += "; before that " + complaints_;
+  if (earlier_ && !earlier_->complaints.empty()) text += "; before that " + earlier_->complaints;
   if (broker_->lastAnswer() == 0 && route::notAnswered(last)) {
     text += ". " + broker_->name() + " has never answered there: the address is what it told the nameserver " +
             "(brokerIP1, listenPort)";
@@ -170,7 +174,9 @@ void SendOperation::stored(SendStatus status, protocol::RemotingCommand&& respon
   if (info().from_default_topic) core_.askForOwnRoute(to_->topic);
   if (status != SendStatus::SEND_OK && core_.options().retryAnotherBrokerWhenNotStoreOK && !fixed_queue_ &&
       tried_ < budget_.tries && now < budget_.deadline) {
-    not_durable_ = makeResult(status, response.ext, info().queues[queue_]);
+    SendResult not_durable = makeResult(status, response.ext, info().queues[queue_]);
+    if (!earlier_) earlier_ = std::make_unique<Earlier>();
+    earlier_->not_durable = std::move(not_durable);
     may_be_stored_ = true;
     return tryAgain(
         Error(ErrorCode::kBroker, std::string("stored, but ") + toString(status), response.code, Applied::kUnknown),
@@ -178,7 +184,7 @@ void SendOperation::stored(SendStatus status, protocol::RemotingCommand&& respon
   }
   const MessageQueue& queue = info().queues[queue_];
   const auto header = protocol::decodeHeader<protocol::SendMessageResponseHeaderView>(response.ext);
-  const bool usual = header && what_.batch_msg_ids.empty() && earlier_.empty() &&
+  const bool usual = header && what_.batch_msg_ids.empty() && !earlier_ &&
                      kept_->keep(status, header->queueId, header->queueOffset,
                                  {.topic = queue.topic(),
                                   .broker_name = queue.brokerName(),
@@ -207,8 +213,10 @@ SendResult SendOperation::makeResult(SendStatus status, const protocol::ExtField
     result.regionId = header->msgRegion;
     result.queueOffset = header->queueOffset;
   }
-  result.brokersTried.reserve(earlier_.size() + 1);
-  for (const auto& broker : earlier_) result.brokersTried.push_back(broker->name());
+  if (earlier_) {
+    result.brokersTried.reserve(earlier_->brokers.size() + 1);
+    for (const auto& broker : earlier_->brokers) result.brokersTried.push_back(broker->name());
+  }
   result.brokersTried.push_back(queue.brokerName());
   if (header && header->queueId != queue.queueId()) {
     queue = MessageQueue(queue.topic(), queue.brokerName(), header->queueId);

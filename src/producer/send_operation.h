@@ -78,11 +78,15 @@ class SendOperation final : public base::Receiver<protocol::RemotingCommand>, pu
   base::SteadyTime sent_at_{};
   int tried_ = 0;
   bool fixed_queue_ = false;
-  bool may_be_stored_ = false;                          // some try ended with Applied::kUnknown
-  std::vector<base::Ref<route::BrokerState>> earlier_;  // brokers of the tries before
-  std::string complaints_;
-  std::optional<SendResult> not_durable_;  // stored, but the status was worth another try
-  std::unique_ptr<StoredSend> kept_;       // until it is filled and goes on by itself
+  bool may_be_stored_ = false;  // some try ended with Applied::kUnknown
+  /// What only a send needs that was tried before. Most never are, and many are under way at once.
+  struct Earlier {
+    std::vector<base::Ref<route::BrokerState>> brokers{};  // of the tries before
+    std::string complaints{};
+    std::optional<SendResult> not_durable{};  // stored, but the status was worth another try
+  };
+  std::unique_ptr<Earlier> earlier_;
+  std::unique_ptr<StoredSend> kept_;  // until it is filled and goes on by itself
 };
 
 }  // namespace mqclient::producer

@@ -55,6 +55,23 @@ TEST_F(ProducerTest, BytesAreBoundedTooAndABodyBeyondTheBoundGoesAlone) {
   EXPECT_EQ(send().error().code(), ErrorCode::kQueueFull);
 }
 
+TEST_F(ProducerTest, WhatASendHoldsBesideItsBodyCountsToo) {
+  withBrokers(1);
+  start({.backPressureForAsyncSendSize = 17'000});
+  a().on_send = a().hanging();
+  for (int i = 0; i < 4; ++i) producer->sendAsync(message("x")).detach();
+  EXPECT_EQ(a().held.size(), 4u);
+  EXPECT_EQ(send().error().code(), ErrorCode::kQueueFull);
+  Message with_property = message("x");
+  with_property.putUserProperty("k", std::string(1'000, 'v'));
+  for (auto& held : a().held) a().store(std::move(held));
+  a().held.clear();
+  engine->runUntilIdle();
+  for (int i = 0; i < 2; ++i) producer->sendAsync(with_property).detach();
+  EXPECT_EQ(a().held.size(), 2u);
+  EXPECT_EQ(producer->sendAsync(with_property).get().error().code(), ErrorCode::kQueueFull);
+}
+
 TEST_F(ProducerTest, ABlockedCallerWaitsForRoomUpToItsTimeout) {
   withBrokers(1);
   start({.backPressureForAsyncSendNum = 1, .whenFull = WhenFull::kBlockCaller});
