@@ -158,8 +158,10 @@ struct PushConsumerOptions {
   int pullThresholdSizeForQueue{100};    ///< the same in MiB of body, 1..1024
   int consumeConcurrentlyMaxSpan{2000};  ///< pulling pauses while the newest cached message of a queue is so far ahead
                                          ///< of the oldest unfinished one, 1..65535
-  std::size_t cachedBytesMax{256u << 20};  ///< cached bytes of the whole consumer at which pulling pauses (Java: none)
-  Millis pullInterval{0};                  ///< between two pulls of one queue, 0..65535
+  /// Bytes that all queues of the consumer cache together at most: what comes beyond is not kept, and pulled again when
+  /// there is room. An answer of more than half of it may exceed it. (Java: none)
+  std::size_t cachedBytesMax{256u << 20};
+  Millis pullInterval{0};  ///< between two pulls of one queue, 0..65535
   /// None: averagely. All members of the group must use the same.
   std::shared_ptr<const AllocateMessageQueueStrategy> allocateMessageQueueStrategy{};
 };

@@ -27,6 +27,7 @@ ConsumerContext::ConsumerContext(base::Ref<client::MQClientInstance> shared_inst
       limits(limitsOf(options)),
       listeners(instance->engine().makeListenerGroup(group, options.consumeThreadMax)),
       subscriptions(std::make_shared<const Subscriptions>()),
+      cached_bytes(options.cachedBytesMax),
       gate([this] { destroyListener(); }),
       listener_gone(base::makeRef<base::WaitSlot>()),
       listener_(std::move(user_code)) {}

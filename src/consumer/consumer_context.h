@@ -11,6 +11,7 @@
 #include "base/snapshot.h"
 #include "base/wait.h"
 #include "client/mq_client_instance.h"
+#include "consumer/cached_bytes.h"
 #include "consumer/first_commits.h"
 #include "consumer/invocation_gate.h"
 #include "consumer/pull_schedule.h"
@@ -41,9 +42,9 @@ class ConsumerContext final : public base::Object {
 
   base::Snapshot<Subscriptions> subscriptions;
   std::atomic<bool> suspended{false};
-  std::atomic<std::size_t> cached_bytes{0};  ///< of unfinished messages of all queues
-  std::atomic<std::size_t> drained{0};       ///< messages finished since closing began
-  std::atomic<std::size_t> abandoned{0};     ///< unfinished ones of queues given up while closing
+  CachedBytes cached_bytes;               ///< cap cachedBytesMax
+  std::atomic<std::size_t> drained{0};    ///< messages finished since closing began
+  std::atomic<std::size_t> abandoned{0};  ///< unfinished ones of queues given up while closing
 
   FirstCommits first_commits;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/buggify.h"
 #include "client/response_error.h"
 #include "consumer/commit_rule.h"
 #include "consumer/offset_requests.h"
@@ -199,14 +200,20 @@ void ProcessQueue::pull() {
   if (context_->suspended.load(std::memory_order_acquire)) return enter(State::kSuspended, "suspended by the user");
   const protocol::SubscriptionData* wanted = subscription();
   if (wanted == nullptr) return waitThen(State::kPausing, kDelayAfterError, "the topic is not subscribed");
-  const CacheFill fill{cache_.count(), cache_.bytes(), cache_.span(),
-                       context_->cached_bytes.load(std::memory_order_relaxed)};
+  const CacheFill fill{cache_.count(), cache_.bytes(), cache_.span(), context_->cached_bytes.now()};
   if (const char* why = whyNotPull(fill, context_->limits)) return waitThen(State::kPausing, kDelayWhileCacheFull, why);
 
   client::MQClientInstance& instance = *context_->instance;
   const client::BrokerTarget target{queue_.brokerName(), suggested_broker_, client::OnlyThis::kNo};
   const std::optional<client::BrokerAddress> to = instance.findBroker(target);
   if (!to) return enterBackOff(kDelayAfterError, instance.unknownBroker(target, RequestCode::PULL_MESSAGE));
+  // What is known to be there comes at once, and room is kept for it. A pull that the broker may hold keeps none: idle
+  // queues would shut out the others.
+  const bool more_is_there = max_offset_.load(std::memory_order_relaxed) > next_offset_;
+  expected_bytes_ = more_is_there ? answer_bytes_ : 0;
+  if (!context_->cached_bytes.take(expected_bytes_)) {
+    return waitThen(State::kPausing, kDelayWhileCacheFull, kConsumerBytesReached);
+  }
 
   const std::int64_t consumed = consumed_.load(std::memory_order_relaxed);
   pull_broker_ = to->broker_id;
@@ -263,7 +270,12 @@ base::Next ProcessQueue::PullAnswer::run() noexcept {
 
 void ProcessQueue::onPullAnswer(Result<protocol::RemotingCommand> answer) {
   in_flight_ = false;
-  if (over() || draining_) return;
+  const bool goes_on = !over() && !draining_;
+  const bool messages = goes_on && answer && answer->responseCode() == ResponseCode::SUCCESS;
+  // With messages they become what came.
+  const std::size_t expected = std::exchange(expected_bytes_, 0);
+  if (!messages) context_->cached_bytes.giveBack(expected);
+  if (!goes_on) return;
   if (!answer) return enterBackOff(delayAfter(answer.error()), answer.error());
   const ResponseCode code = answer->responseCode();
   switch (code) {
@@ -283,13 +295,23 @@ void ProcessQueue::onPullAnswer(Result<protocol::RemotingCommand> answer) {
     }
   }
   const auto header = protocol::decodeHeader<protocol::PullMessageResponseHeader>(answer->ext);
-  if (!header) return enterBackOff(kDelayAfterError, header.error());
+  if (!header) {
+    if (messages) context_->cached_bytes.giveBack(expected);
+    return enterBackOff(kDelayAfterError, header.error());
+  }
   min_offset_.store(header->minOffset, std::memory_order_relaxed);
   max_offset_.store(header->maxOffset, std::memory_order_relaxed);
   suggested_broker_ = header->suggestWhichBrokerId;
   if (pull_commit_) onCommitted(*pull_commit_, true);
 
-  if (code == ResponseCode::SUCCESS) return onMessages(std::move(answer->body), *header);
+  if (messages) {
+    answer_bytes_ = answer->body.size();
+    // Not kept, and pulled again when there is room.
+    if (!context_->cached_bytes.take(answer_bytes_, expected)) {
+      return waitThen(State::kPausing, kDelayWhileCacheFull, kConsumerBytesReached);
+    }
+    return onMessages(std::move(answer->body), *header);
+  }
   if (code == ResponseCode::PULL_OFFSET_MOVED) return onOffsetMoved(header->nextBeginOffset);
   pullAfterEmpty(header->nextBeginOffset);
 }
@@ -326,7 +348,7 @@ void ProcessQueue::onMessages(base::Chain body, const protocol::PullMessageRespo
     ++kept;
   }
   messages.erase(messages.begin() + static_cast<std::ptrdiff_t>(kept), messages.end());
-  context_->cached_bytes.fetch_add(cache_.bytes() - bytes_before, std::memory_order_relaxed);
+  context_->cached_bytes.giveBack(answer_bytes_ - (cache_.bytes() - bytes_before));
   cached_.store(cache_.count(), std::memory_order_relaxed);
   empty_backoff_.reset();
   advance(header.nextBeginOffset);
@@ -395,7 +417,7 @@ void ProcessQueue::onSettled(const Delivery& delivery, const Invocation& invocat
       again.push_back(at);
     }
   }
-  context_->cached_bytes.fetch_sub(bytes_before - cache_.bytes(), std::memory_order_relaxed);
+  context_->cached_bytes.giveBack(bytes_before - cache_.bytes());
   cached_.store(cache_.count(), std::memory_order_relaxed);
   if (draining_) {
     context_->drained.fetch_add(finished, std::memory_order_relaxed);
@@ -459,7 +481,8 @@ void ProcessQueue::commitOnStrand(base::SteadyTime deadline, base::Completion<vo
   if (offset < 0 || offset == committed_.load(std::memory_order_relaxed)) {
     return std::move(done)(Result<void>());
   }
-  if (!asked && commit_in_flight_) {  // the periodic one: the answer under way, or the next period, covers it
+  // The periodic one: the answer under way, or the next period, covers it.
+  if (!asked && (commit_in_flight_ || MQ_BUGGIFY(context_->engine(), kPeriodicCommitIsLate))) {
     commit_timer_.armAfter(self(), kPersistConsumerOffsetInterval);
     return;
   }
@@ -535,7 +558,7 @@ void ProcessQueue::dropOnStrand(FinalCommit commit, base::SteadyTime deadline, b
 }
 
 void ProcessQueue::giveUpCache() {
-  context_->cached_bytes.fetch_sub(cache_.bytes(), std::memory_order_relaxed);
+  context_->cached_bytes.giveBack(cache_.bytes());
   cache_ = MessageCache();
   cached_.store(0, std::memory_order_relaxed);
 }

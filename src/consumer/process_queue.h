@@ -17,6 +17,7 @@
 #include "consumer/consumer_context.h"
 #include "consumer/delivery.h"
 #include "consumer/message_cache.h"
+#include "consumer/pull_schedule.h"
 #include "mqclient/default_mq_push_consumer.h"
 #include "protocol/headers/pull.h"
 #include "protocol/remoting_command.h"
@@ -144,6 +145,8 @@ class ProcessQueue final : public base::Object {
   std::int64_t suggested_broker_ = 0;        // whom the last answer told to ask next
   base::SteadyTime pulled_at_{};
   std::int64_t next_offset_ = 0;
+  std::size_t expected_bytes_ = 0;            // of context_->cached_bytes, for the pull under way
+  std::size_t answer_bytes_ = kPullBytesMax;  // of the last answer with messages: what the next may bring
   EmptyBackoff empty_backoff_;
   MessageCache cache_;
   std::size_t handed_out_ = 0;  // invocations that have not settled

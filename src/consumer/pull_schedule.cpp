@@ -12,7 +12,7 @@ const char* whyNotPull(const CacheFill& fill, const FlowLimits& limits) noexcept
   constexpr std::size_t kMiB = 1u << 20;
   if (fill.queue_bytes / kMiB > limits.queue_bytes / kMiB) return "pullThresholdSizeForQueue is reached";
   if (fill.queue_span > limits.queue_span) return "consumeConcurrentlyMaxSpan is reached";
-  if (fill.consumer_bytes >= limits.consumer_bytes) return "cachedBytesMax of the consumer is reached";
+  if (fill.consumer_bytes >= limits.consumer_bytes) return kConsumerBytesReached;
   return nullptr;
 }
 

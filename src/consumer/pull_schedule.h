@@ -39,8 +39,11 @@ struct CacheFill {
   std::size_t consumer_bytes = 0;
 };
 
-/// Why a queue must not pull now; null: it may. A pull begins whenever nothing is exceeded, so a cache overshoots by at
-/// most one pull. Pure. Order and comparisons of DefaultMQPushConsumerImpl.pullMessage; the last check is ours.
+inline constexpr const char* kConsumerBytesReached = "cachedBytesMax of the consumer is reached";
+
+/// Why a queue must not pull now; null: it may. A pull begins whenever nothing is exceeded, so a queue overshoots by at
+/// most one pull; for the consumer as a whole see CachedBytes. Pure. Order and comparisons of
+/// DefaultMQPushConsumerImpl.pullMessage; the last check is ours.
 const char* whyNotPull(const CacheFill& fill, const FlowLimits& limits) noexcept;
 
 /// How long to wait after a pull that failed. Pure.

@@ -342,6 +342,47 @@ TEST_F(ProcessQueueTest, TheConsumersBytesAreBoundedOverAllQueues) {
   EXPECT_TRUE(broker->pulling(1));
 }
 
+TEST_F(ProcessQueueTest, AnAnswerBeyondTheConsumersBytesIsNotKeptAndPulledAgain) {
+  broker->queues = 2;
+  next_status = Status::RECONSUME_LATER;
+  auto consumer = start(collecting(), {.cachedBytesMax = record(0, "m0").size()}).value();
+  broker->deliver(0, 1, 0);
+  broker->answerPull(ResponseCode::SUCCESS, 1, {record(0, "other", {}, 1)}, 1);
+  engine->runUntilIdle();
+  EXPECT_EQ(seen, (std::vector<std::string>{"m0"}));
+  EXPECT_EQ(consumer.progress().at(1).cached, 0);
+  EXPECT_EQ(consumer.progress().at(1).why, "cachedBytesMax of the consumer is reached");
+  next_status = Status::CONSUME_SUCCESS;
+  engine->advance(5100ms);
+  ASSERT_TRUE(broker->pulling(1));
+  EXPECT_EQ(broker->held.at(1).header.queueOffset, 0);
+  broker->answerPull(ResponseCode::SUCCESS, 1, {record(0, "other", {}, 1)}, 1);
+  engine->runUntilIdle();
+  EXPECT_EQ(seen, (std::vector<std::string>{"m0", "m0", "other"}));
+}
+
+TEST_F(ProcessQueueTest, WhatPullsUnderWayWillBringCountsTowardsTheConsumersBytes) {
+  const std::size_t one = record(0, "m0").size();
+  broker->queues = 2;
+  broker->max_offset = 100;
+  next_status = Status::RECONSUME_LATER;
+  auto consumer = start(collecting(),
+                        {.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET(), .cachedBytesMax = 2 * one})
+                      .value();
+  broker->deliver(0, 1, 0);
+  engine->runUntilIdle();
+  ASSERT_TRUE(broker->pulling(0)) << "the next one has room, which is kept for it";
+  broker->answerPull(ResponseCode::SUCCESS, 1, {record(0, "other", {}, 1)}, 1);
+  engine->runUntilIdle();
+  EXPECT_EQ(consumer.progress().at(1).cached, 0);
+  broker->answerPull(ResponseCode::PULL_NOT_FOUND, 1);
+  engine->advance(51ms);
+  ASSERT_TRUE(broker->pulling(1)) << "nothing came: the room is free again";
+  broker->answerPull(ResponseCode::SUCCESS, 1, {record(0, "other", {}, 1)}, 1);
+  engine->runUntilIdle();
+  EXPECT_EQ(consumer.progress().at(1).cached, 1);
+}
+
 TEST_F(ProcessQueueTest, PullIntervalIsKept) {
   auto consumer = start(collecting(), {.pullInterval = 300ms}).value();
   broker->deliver(0, 1);
