@@ -11,6 +11,7 @@
 
 #include "base/runtime.h"
 #include "base/wait.h"
+#include "buggify.h"
 #include "history.h"
 #include "machine.h"
 #include "mock_broker/cluster/cluster.h"
@@ -556,6 +557,7 @@ bool Run::play() {
   if (!sent) return false;
   say("the faults stop");
   troubles_->end();
+  Buggify::end();
   if (!await(kTroubleMax, "putting right what was broken", [this] { return troubles_->over(); })) return false;
   phase_ = Phase::kCalm;
   // Nobody sends any more; a frame that is still on its way arrives within its delay.
@@ -616,6 +618,7 @@ Figures Run::figures() {
   f.membership_changes = membership_changes_;
   f.abrupt_leaves = abrupt_leaves_;
   if (troubles_) f.faults = troubles_->counts();
+  f.faults.merge(Buggify::counts());
   if (f.messages < kMessagesMin) history_.violated("only " + std::to_string(f.messages) + " messages");
   f.violations = history_.violations();
   return f;
@@ -624,6 +627,7 @@ Figures Run::figures() {
 }  // namespace
 
 Figures runSeed(std::uint64_t seed, const Observer& observer) {
+  Buggify::begin(seed);
   auto run = std::make_unique<Run>(seed, observer);
   const bool ended = run->play();
   Figures figures = run->figures();
