@@ -32,7 +32,8 @@ void bindTo(const std::vector<int>& processors) {
   if (sched_setaffinity(0, sizeof set, &set) != 0) fail("the process cannot be bound to its processors");
 }
 
-BrokerProcess::BrokerProcess(const std::vector<std::string>& conf, const std::vector<int>& processors) {
+BrokerProcess::BrokerProcess(const std::vector<std::string>& conf, const std::vector<int>& processors,
+                             const std::vector<std::string>& more) {
   std::array<int, 2> out{};
   if (pipe2(out.data(), O_CLOEXEC) != 0) fail("pipe2");
   const std::string path = besideThis("mqbroker");
@@ -41,6 +42,7 @@ BrokerProcess::BrokerProcess(const std::vector<std::string>& conf, const std::ve
     line.emplace_back("--conf");
     line.push_back(one);
   }
+  line.insert(line.end(), more.begin(), more.end());
   std::vector<char*> arguments;
   arguments.reserve(line.size() + 1);
   for (std::string& one : line) arguments.push_back(one.data());

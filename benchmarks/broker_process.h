@@ -17,8 +17,9 @@ void bindTo(const std::vector<int>& processors);
 /// mqbroker on free ports; ends with this object.
 class BrokerProcess {
  public:
-  /// `conf`: KEY=VALUE lines above the defaults. `processors`: empty for all.
-  explicit BrokerProcess(const std::vector<std::string>& conf = {}, const std::vector<int>& processors = {});
+  /// `conf`: KEY=VALUE lines above the defaults. `processors`: empty for all. `more`: further arguments.
+  explicit BrokerProcess(const std::vector<std::string>& conf = {}, const std::vector<int>& processors = {},
+                         const std::vector<std::string>& more = {});
   ~BrokerProcess();
   BrokerProcess(const BrokerProcess&) = delete;
   BrokerProcess& operator=(const BrokerProcess&) = delete;

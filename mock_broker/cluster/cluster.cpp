@@ -95,7 +95,8 @@ Cluster::Cluster(Setup setup)
       network_(options_.transport == MockTransport::kMemory ? remoting::InProcessNetwork::make() : nullptr),
       transport_(network_ ? base::Ref<remoting::Transport>(network_) : remoting::makeTcpTransport()),
       faults_(base::makeRef<faults::FaultPlan>(engine_, network_ ? faults::Carrier::kLink : faults::Carrier::kSockets)),
-      adjust_(setup.adjust) {
+      adjust_(setup.adjust),
+      seam_(setup.seam) {
   if (options_.recordFromStart) faults_->watch();
   if (setup.link_policy && network_) network_->setPolicy(std::move(setup.link_policy));
 }
@@ -139,6 +140,7 @@ Result<void> Cluster::startNodes() {
 }
 
 base::Ref<remoting::Transport> Cluster::transportOf(NodeRole role, std::string name) const {
+  if (seam_ == FaultSeam::kNo) return transport_;
   return faults::makeFaultTransport(transport_, faults_, {role, std::move(name)});
 }
 

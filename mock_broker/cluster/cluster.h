@@ -27,12 +27,15 @@ Result<void> validate(const MockClusterOptions& options);
 /// Threads  any that may wait (foreign, listener); start(), stop() and the inspecting members wait for the nodes.
 class Cluster {
  public:
+  /// Whether nodes listen where faults can be set. kNo: as shipped without the kit, to measure beside (benchmarks).
+  enum class FaultSeam { kNo, kYes };
   struct Setup {
     MockClusterOptions options{};
     base::Ref<base::Engine> engine{};                     ///< null: by options.time
     std::shared_ptr<remoting::LinkPolicy> link_policy{};  ///< null: every frame arrives at once. In process only
     base::Ref<base::Log> log{};                           ///< null: silent
     void (*adjust)(broker::BrokerOptions&){nullptr};      ///< last word on each broker's options (tests, benchmarks)
+    FaultSeam seam{FaultSeam::kYes};
   };
   static Result<std::shared_ptr<Cluster>> start(Setup setup);
   ~Cluster();
@@ -139,6 +142,7 @@ class Cluster {
   const base::Ref<remoting::Transport> transport_;
   const base::Ref<faults::FaultPlan> faults_;
   void (*const adjust_)(broker::BrokerOptions&);
+  const FaultSeam seam_;
   std::vector<std::string> nameserver_addresses_;  // set by start
 
   mutable base::Mutex mutex_;

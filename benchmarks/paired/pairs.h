@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "report.h"
+
+namespace mqpaired {
+
+/// Whether connections can be given faults: kWithout takes the seam away, kWith has it as the kit has, and sets none.
+enum class Kit { kWithout, kWith };
+
+/// Moves messages, always as many: microseconds a message.
+using Round = std::function<double()>;
+/// One way of a message.
+struct Path {
+  std::string name;
+  /// A system of its own, ready to measure.
+  std::function<Round(Kit)> make;
+};
+std::vector<Path> inProcessPaths();
+std::vector<Path> tcpPaths();
+
+/// A message at a time from the send call to the listener's first line, on a system that it keeps: a way of both.
+Round listenerRound(std::shared_ptr<void> system, const std::string& namesrv);
+
+/// With the kit beside without it, in turn, `pairs` times: the median of the pairs' ratios and, as value, the upper end
+/// of its 95 % interval (order statistics: nothing is assumed about how the ratios lie).
+mqbench::Row compare(const Path& path, int pairs);
+
+}  // namespace mqpaired
