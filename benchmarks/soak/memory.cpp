@@ -41,7 +41,7 @@ constexpr double kLateMs = 500;
 struct Offered {
   std::vector<std::atomic<bool>> acknowledged = std::vector<std::atomic<bool>>(kOffered);
   std::vector<std::atomic<bool>> delivered = std::vector<std::atomic<bool>>(kOffered);
-  std::atomic<std::size_t> callbacks{0}, full{0}, others{0};
+  std::atomic<std::size_t> callbacks{0}, full{0}, full_at_once{0}, others{0};
   double most_mib = 0, longest_call_ms = 0;
   std::size_t most_behind = 0;  // callbacks that have not run yet
 
@@ -58,11 +58,14 @@ void offerAll(MQProducer& producer, Offered& offered) {
     std::string body = std::to_string(i) + ' ';
     body.resize(kOfferedBytes, 'x');
     const auto began = Clock::now();
-    producer.sendAsync(Message(kTopic, std::move(body))).then([&offered, i](const Result<SendResult>& result) {
+    producer.sendAsync(Message(kTopic, std::move(body))).then([&offered, i, began](const Result<SendResult>& result) {
       if (result) {
         offered.acknowledged[i] = true;
+      } else if (result.error().code() == ErrorCode::kQueueFull) {
+        offered.full.fetch_add(1);
+        if (Clock::now() - began < kSendTimeout) offered.full_at_once.fetch_add(1);
       } else {
-        (result.error().code() == ErrorCode::kQueueFull ? offered.full : offered.others).fetch_add(1);
+        offered.others.fetch_add(1);
       }
       offered.callbacks.fetch_add(1);
     });
@@ -99,6 +102,8 @@ std::vector<Row> offeredToAStoppedBroker(WhenFull when_full) {
   const double cap_mib = static_cast<double>(ProducerOptions{}.backPressureForAsyncSendSize) / kMiB;
   return {told("enqueueInvokeCount", kOffered),
           told("refused as full", static_cast<double>(offered->full)),
+          when_full == WhenFull::kBlockCaller ? none("refused at once", static_cast<double>(offered->full_at_once))
+                                              : told("refused at once", static_cast<double>(offered->full_at_once)),
           told("ended by their deadline", static_cast<double>(offered->others)),
           told("callbacks under way", static_cast<double>(offered->most_behind)),
           none("missingCallbackCount", static_cast<double>(kOffered - offered->callbacks)),
