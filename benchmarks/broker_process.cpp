@@ -32,17 +32,27 @@ void bindTo(const std::vector<int>& processors) {
   if (sched_setaffinity(0, sizeof set, &set) != 0) fail("the process cannot be bound to its processors");
 }
 
-BrokerProcess::BrokerProcess(const std::vector<std::string>& conf, const std::vector<int>& processors,
-                             const std::vector<std::string>& more) {
-  std::array<int, 2> out{};
-  if (pipe2(out.data(), O_CLOEXEC) != 0) fail("pipe2");
-  const std::string path = besideThis("mqbroker");
-  std::vector<std::string> line{path, "--listen-port", "0", "--namesrv-port", "0"};
+namespace {
+
+std::vector<std::string> mqbroker(const std::vector<std::string>& conf) {
+  std::vector<std::string> line{"mqbroker", "--listen-port", "0", "--namesrv-port", "0"};
   for (const std::string& one : conf) {
     line.emplace_back("--conf");
     line.push_back(one);
   }
-  line.insert(line.end(), more.begin(), more.end());
+  return line;
+}
+
+}  // namespace
+
+BrokerProcess::BrokerProcess(const std::vector<std::string>& conf, const std::vector<int>& processors)
+    : BrokerProcess(Program{mqbroker(conf)}, processors) {}
+
+BrokerProcess::BrokerProcess(Program program, const std::vector<int>& processors) {
+  std::array<int, 2> out{};
+  if (pipe2(out.data(), O_CLOEXEC) != 0) fail("pipe2");
+  std::vector<std::string>& line = program.line;
+  const std::string path = line.front() = besideThis(line.front());
   std::vector<char*> arguments;
   arguments.reserve(line.size() + 1);
   for (std::string& one : line) arguments.push_back(one.data());
@@ -61,7 +71,7 @@ BrokerProcess::BrokerProcess(const std::vector<std::string>& conf, const std::ve
   close(out[1]);
   FILE* in = fdopen(out[0], "r");
   std::array<char, 128> first{};
-  if (!in || !std::fgets(first.data(), first.size(), in)) fail(path + " did not start; build the target mqbroker");
+  if (!in || !std::fgets(first.data(), first.size(), in)) fail(path + " did not start; is it built?");
   std::fclose(in);
   address_ = first.data();
   address_.pop_back();
@@ -71,7 +81,7 @@ BrokerProcess::~BrokerProcess() {
   kill(pid_, SIGTERM);
   int status = 0;
   waitpid(pid_, &status, 0);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) fail("mqbroker did not end in order");
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) fail("a broker did not end in order");
 }
 
 double BrokerProcess::residentMiB() const {

@@ -17,9 +17,14 @@ void bindTo(const std::vector<int>& processors);
 /// mqbroker on free ports; ends with this object.
 class BrokerProcess {
  public:
-  /// `conf`: KEY=VALUE lines above the defaults. `processors`: empty for all. `more`: further arguments.
-  explicit BrokerProcess(const std::vector<std::string>& conf = {}, const std::vector<int>& processors = {},
-                         const std::vector<std::string>& more = {});
+  /// `conf`: KEY=VALUE lines above the defaults. `processors`: empty for all.
+  explicit BrokerProcess(const std::vector<std::string>& conf = {}, const std::vector<int>& processors = {});
+  /// Any program beside this one that tells the address in its first line, and ends in order on SIGTERM; `line`: its
+  /// name and arguments.
+  struct Program {
+    std::vector<std::string> line;
+  };
+  explicit BrokerProcess(Program program, const std::vector<int>& processors = {});
   ~BrokerProcess();
   BrokerProcess(const BrokerProcess&) = delete;
   BrokerProcess& operator=(const BrokerProcess&) = delete;

@@ -15,6 +15,9 @@ constexpr double kNormal95 = 1.96;
 }  // namespace
 
 mqbench::Row compare(const Path& path, int pairs) {
+  // Both on one core, and their brokers with them: on two a round lasts as long as the scheduler's placing of threads
+  // and the machine's wakes make it, and that varies more than what is sought.
+  if (!mqbench::pinToOneCore()) mqbench::fail("the process cannot be bound to one core");
   const Round without = path.make(Kit::kWithout);
   const Round with = path.make(Kit::kWith);
   for (int i = 0; i < kWarmUpRounds; ++i) {

@@ -20,9 +20,7 @@ namespace {
 /// A broker in this process, and a producer of it.
 struct System {
   System(Kit kit, const ProducerOptions& options) {
-    cluster::Cluster::Setup setup;
-    setup.seam = kit == Kit::kWith ? cluster::Cluster::FaultSeam::kYes : cluster::Cluster::FaultSeam::kNo;
-    broker = must(cluster::Cluster::start(std::move(setup)), "cluster");
+    broker = must(cluster::Cluster::start(setupOf(kit)), "cluster");
     namesrv = "mock://" + cluster::Registry::instance().list(broker);
     producer.emplace(mqbench::startProducer(namesrv, options));
   }

@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr int kPairs = 31;
+constexpr int kPairs = 61;
 constexpr int kPairsMin = 30;
 constexpr int kPairsMax = 10'000;
 
@@ -18,7 +18,7 @@ constexpr const char* kUsage =
     "usage: mqbench_paired [--json FILE] [--row NAME] [--pairs N] [--list]\n"
     "  --json FILE   one JSON object a line: name, value, unit, reference, ratio, must, goal, met\n"
     "  --row NAME    only this way of a message (see --list)\n"
-    "  --pairs N     at least 30 (default 31)\n"
+    "  --pairs N     at least 30 (default 61)\n"
     "  --list        the ways\n"
     "Exit status 0: the 95 % interval of each median ratio lies below 1.05. 1: of one it does not. 2: wrong "
     "arguments.\n"
@@ -48,6 +48,9 @@ int main(int argc, char** argv) {
     if (arg == "--list") {
       for (const mqpaired::Path& path : paths) std::puts(path.name.c_str());
       return 0;
+    }
+    if (arg == "--serve" && i + 1 < argc) {  // for our own tcp.* ways
+      return mqpaired::serve(std::string_view(argv[i + 1]) == "with" ? mqpaired::Kit::kWith : mqpaired::Kit::kWithout);
     }
     const char* const value = i + 1 < argc ? argv[i + 1] : nullptr;
     if (value && arg == "--json") {

@@ -5,12 +5,18 @@
 #include <string>
 #include <vector>
 
+#include "mock_broker/cluster/cluster.h"
 #include "report.h"
 
 namespace mqpaired {
 
 /// Whether connections can be given faults: kWithout takes the seam away, kWith has it as the kit has, and sets none.
 enum class Kit { kWithout, kWith };
+
+mqclient::cluster::Cluster::Setup setupOf(Kit kit);
+/// A nameserver and a broker of this kind on free ports: tells the nameserver's address in a line, and goes on until
+/// SIGTERM. Answers the exit status.
+int serve(Kit kit);
 
 /// Moves messages, always as many: microseconds a message.
 using Round = std::function<double()>;

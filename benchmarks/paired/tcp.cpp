@@ -1,9 +1,5 @@
-// The ways of a message to mqbroker, which is under test control or not.
-#include <stdlib.h>
-#include <unistd.h>
-
+// The ways of a message over TCP, to a broker in a process of its own.
 #include <memory>
-#include <optional>
 
 #include "broker_process.h"
 #include "load.h"
@@ -17,44 +13,20 @@ using mqbench::Clock;
 
 namespace {
 
-/// A file with a token of no consequence, for its owner alone.
-class TokenFile {
- public:
-  TokenFile() {
-    const int file = mkstemp(path_.data());
-    const std::string token = "benchmark-of-the-kit-that-asks-nothing\n";
-    if (file < 0 || write(file, token.data(), token.size()) != static_cast<ssize_t>(token.size())) {
-      mqbench::fail("cannot write " + path_);
-    }
-    close(file);
-  }
-  ~TokenFile() { unlink(path_.c_str()); }
-  TokenFile(const TokenFile&) = delete;
-  TokenFile& operator=(const TokenFile&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_ = "/tmp/mqbench-token-XXXXXX";
-};
-
 struct System {
-  System(Kit kit, const ProducerOptions& options, const std::vector<std::string>& conf = {}) {
-    std::vector<std::string> control;
-    if (kit == Kit::kWith) control = {"--test-control-token-file", token.path()};
-    broker.emplace(conf, std::vector<int>{}, control);
-    producer.emplace(mqbench::startProducer(broker->address(), options));
-  }
+  explicit System(Kit kit, const ProducerOptions& options = {})
+      : broker(mqbench::BrokerProcess::Program{{"mqbench_paired", "--serve", kit == Kit::kWith ? "with" : "without"}}),
+        producer(mqbench::startProducer(broker.address(), options)) {}
 
-  TokenFile token;
-  std::optional<mqbench::BrokerProcess> broker;
-  std::optional<DefaultMQProducer> producer;
+  mqbench::BrokerProcess broker;
+  DefaultMQProducer producer;
 };
 
 Round syncSend(Kit kit) {
-  constexpr int kSends = 3'000;
-  const auto system = std::make_shared<System>(kit, ProducerOptions{});
+  constexpr int kSends = 10'000;
+  const auto system = std::make_shared<System>(kit);
   return [system] {
-    std::vector<double> micros = mqbench::sendOneByOne(*system->producer, kSends);
+    std::vector<double> micros = mqbench::sendOneByOne(system->producer, kSends);
     return mqbench::quantile(micros, 0.5);
   };
 }
@@ -63,15 +35,15 @@ Round syncSend(Kit kit) {
 Round timed(std::shared_ptr<System> system, int messages, std::function<void(MQProducer&)> load) {
   return [system = std::move(system), messages, load = std::move(load)] {
     const auto began = Clock::now();
-    load(*system->producer);
+    load(system->producer);
     return mqbench::microsSince(began) / messages;
   };
 }
 
 Round sync64(Kit kit) {
   constexpr int kThreads = 64;
-  constexpr int kEach = 600;
-  return timed(std::make_shared<System>(kit, ProducerOptions{}), kThreads * kEach,
+  constexpr int kEach = 1'000;
+  return timed(std::make_shared<System>(kit), kThreads * kEach,
                [](MQProducer& producer) { mqbench::sendOnThreads(producer, kThreads, kEach); });
 }
 
@@ -84,19 +56,23 @@ Round asyncSend(Kit kit) {
 }
 
 Round batch32(Kit kit) {
-  constexpr int kMessages = 96'000;
-  return timed(std::make_shared<System>(kit, ProducerOptions{}), kMessages,
-               [](MQProducer& producer) { mqbench::storeInBatches(producer, kMessages); });
+  constexpr int kBatch = 32;
+  constexpr int kBatches = 8'000;
+  const ProducerOptions options{.backPressureForAsyncSendNum = std::size_t{32} * kBatch,
+                                .whenFull = WhenFull::kBlockCaller};
+  return timed(std::make_shared<System>(kit, options), kBatch * kBatches,
+               [batch = std::vector<Message>(kBatch, mqbench::message1k())](MQProducer& producer) {
+                 mqbench::beginAndAwait(kBatches, [&] { return producer.sendBatchAsync(batch); });
+               });
 }
 
 Round drain(Kit kit) {
   constexpr int kMessages = 200'000;
-  const auto system =
-      std::make_shared<System>(kit, ProducerOptions{}, std::vector<std::string>{"memoryLogBytesMax=536870912"});
-  mqbench::storeInBatches(*system->producer, kMessages);
+  const auto system = std::make_shared<System>(kit);
+  mqbench::storeInBatches(system->producer, kMessages);
   return [system, group = std::make_shared<int>(0)] {
     const auto began = Clock::now();
-    mqbench::drainTopic(system->broker->address(), "bench-c" + std::to_string(++*group), kMessages);
+    mqbench::drainTopic(system->broker.address(), "bench-c" + std::to_string(++*group), kMessages);
     return mqbench::microsSince(began) / kMessages;
   };
 }
@@ -110,8 +86,8 @@ std::vector<Path> tcpPaths() {
           {"tcp.batch32_1k", batch32},
           {"tcp.drain_1k", drain},
           {"tcp.send_to_listener_1k", [](Kit kit) {
-             const auto system = std::make_shared<System>(kit, ProducerOptions{});
-             return listenerRound(system, system->broker->address());
+             const auto system = std::make_shared<System>(kit);
+             return listenerRound(system, system->broker.address());
            }}};
 }
 
