@@ -233,7 +233,7 @@ bool toInt(const Json::Value& value, int& to) {
 
 bool readJson(std::string_view header, Command& to) {
   const auto document = Json(header).document();
-  if (!document || document->text.empty() || document->text[0] != '{') return false;
+  if (!document || document->kind == Json::Value::Kind::kText || document->text[0] != '{') return false;
   for (const auto& [key, value] : document->members) {
     if (value.kind == Json::Value::Kind::kNull) continue;
     int* const number = key == "code"      ? &to.code

@@ -33,7 +33,7 @@ TEST(NaiveReaders, ReadAJsonFrameAndLeaveTheDialectUnsaid) {
   ASSERT_EQ(read.verdict, naive::Verdict::kRead);
   EXPECT_EQ(read.command.code, 105);
   EXPECT_EQ(read.command.ext.size(), 2U);
-  for (const char* text : {"{code:105}", R"({"code":"105"})", R"({"remark":"\uD800"})", R"({"code":1,})"}) {
+  for (const char* text : {"{code:105}", R"({"code":"105"})", R"({"remark":"\uD800"})", R"({"code":1,})", R"("{")"}) {
     EXPECT_EQ(naive::frame(frameOf(0, text)).verdict, naive::Verdict::kUnsaid) << text;
   }
 }
