@@ -83,7 +83,8 @@ class MQCLIENT_EXPORT MQProducer : public MQClient {
 
   /// Completes when everything accepted so far has completed.
   virtual Future<void> flush() = 0;
-  /// Completes when there is room under the in-flight bounds: for loops around sendAsync.
+  /// Completes when there is room under the in-flight bounds, for as much as was refused last: for loops around
+  /// sendAsync.
   virtual Future<void> writable() = 0;
 
   virtual Future<SendResult> doSend(Message message, std::optional<MessageQueueSelector> selector,

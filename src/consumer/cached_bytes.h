@@ -25,7 +25,8 @@ class CachedBytes {
     std::size_t now = now_.load(std::memory_order_relaxed);
     for (;;) {
       const std::size_t others = now - expected;
-      const bool fits = others == 0 || others <= others_max;
+      const bool kept = expected != 0 && bytes <= expected;  // its room was taken, whoever came since
+      const bool fits = kept || others == 0 || others <= others_max;
       if (now_.compare_exchange_weak(now, fits ? others + bytes : others, std::memory_order_relaxed)) return fits;
     }
   }

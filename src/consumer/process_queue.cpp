@@ -34,9 +34,7 @@ ProcessQueue::ProcessQueue(base::Ref<ConsumerContext> context, MessageQueue queu
       pull_answer_(*this),
       timer_(strand_, [this] { onTimer(); }),
       redelivery_timer_(strand_, [this] { redeliverDue(); }),
-      commit_timer_(strand_, [this] {
-        commitOnStrand(context_->engine().now() + kOffsetRequestTimeout, base::Completion<void>());
-      }) {}
+      commit_timer_(strand_, [this] { commitPeriodically(); }) {}
 ProcessQueue::~ProcessQueue() = default;
 
 const char* ProcessQueue::nameOf(State state) noexcept {
@@ -475,16 +473,18 @@ void ProcessQueue::commit(base::SteadyTime deadline, base::Completion<void> done
   });
 }
 
+void ProcessQueue::commitPeriodically() {
+  // The answer under way, or the next period, covers it.
+  if (commit_in_flight_ || MQ_BUGGIFY(context_->engine(), kPeriodicCommitIsLate)) {
+    return commit_timer_.armAfter(self(), kPersistConsumerOffsetInterval);
+  }
+  commitOnStrand(context_->engine().now() + kOffsetRequestTimeout, base::Completion<void>());
+}
+
 void ProcessQueue::commitOnStrand(base::SteadyTime deadline, base::Completion<void> done) {
   const std::int64_t offset = consumed_.load(std::memory_order_relaxed);
-  const bool asked = static_cast<bool>(done);
   if (offset < 0 || offset == committed_.load(std::memory_order_relaxed)) {
     return std::move(done)(Result<void>());
-  }
-  // The periodic one: the answer under way, or the next period, covers it.
-  if (!asked && (commit_in_flight_ || MQ_BUGGIFY(context_->engine(), kPeriodicCommitIsLate))) {
-    commit_timer_.armAfter(self(), kPersistConsumerOffsetInterval);
-    return;
   }
   commit_in_flight_ = true;
   context_->first_commits.run(queue_, [this, alive = self(), offset, deadline, done = std::move(done)]() mutable {

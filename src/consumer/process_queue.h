@@ -117,6 +117,7 @@ class ProcessQueue final : public base::Object {
   void redeliverDue();
 
   void updateConsumed();
+  void commitPeriodically();
   void commitOnStrand(base::SteadyTime deadline, base::Completion<void> done);
   void onCommitAnswer(std::int64_t offset, Result<void> answer, base::Completion<void> done);
   void onCommitted(std::int64_t offset, bool ok);

@@ -11,6 +11,17 @@ bool FlowGate::hasRoom(const Load& now, std::size_t messages, std::size_t bytes)
   return now.messages + messages <= bounds_.messages_max && now.bytes + bytes <= bounds_.bytes_max;
 }
 
+bool FlowGate::isWritable() const noexcept {
+  return hasRoom(load_, refused_messages_.load(std::memory_order_relaxed),
+                 refused_bytes_.load(std::memory_order_relaxed));
+}
+
+FlowGate::Entry FlowGate::refuse(std::size_t messages, std::size_t bytes) noexcept {
+  refused_messages_.store(messages, std::memory_order_relaxed);
+  refused_bytes_.store(bytes, std::memory_order_relaxed);
+  return Entry::kFull;
+}
+
 bool FlowGate::wellBelow() const noexcept {
   return load_.messages + std::max<std::size_t>(1, bounds_.messages_max / kWakeShare) <= bounds_.messages_max &&
          load_.bytes <= bounds_.bytes_max - bounds_.bytes_max / kWakeShare;
@@ -33,7 +44,7 @@ FlowGate::Entry FlowGate::enter(std::size_t messages, std::size_t bytes, Place& 
   const std::uint64_t more = wordOf({messages, bytes});
   std::uint64_t word = word_.load(std::memory_order_relaxed);
   while ((word & kDetailed) == 0) {
-    if (!hasRoom(loadOf(word), messages, bytes)) return Entry::kFull;
+    if (!hasRoom(loadOf(word), messages, bytes)) return refuse(messages, bytes);
     place.first = word == 0;
     if (word_.compare_exchange_weak(word, word + more, std::memory_order_acq_rel, std::memory_order_relaxed)) {
       return Entry::kAccepted;
@@ -51,7 +62,7 @@ FlowGate::Entry FlowGate::enter(std::size_t messages, std::size_t bytes, Place& 
     place.epoch = first_epoch_ + epochs_.size() - 1;
   }
   summarize();
-  return room ? Entry::kAccepted : Entry::kFull;
+  return room ? Entry::kAccepted : refuse(messages, bytes);
 }
 
 FlowGate::Left FlowGate::leave(const Place& place) {
@@ -78,7 +89,7 @@ FlowGate::Left FlowGate::leave(const Place& place) {
       ++first_epoch_;
     }
     if (!waiting_.empty() && (load_.messages == 0 || wellBelow())) told.slots.swap(waiting_);
-    if (!writable_.empty() && hasRoom(load_, 1, 0)) {
+    if (!writable_.empty() && isWritable()) {
       std::move(writable_.begin(), writable_.end(), std::back_inserter(told.done));
       writable_.clear();
     }
@@ -119,7 +130,7 @@ void FlowGate::writable(base::Completion<void> done) {
   {
     base::MutexLock lock(mutex_);
     detail();
-    if (!closed_ && !hasRoom(load_, 1, 0)) return writable_.push_back(std::move(done));
+    if (!closed_ && !isWritable()) return writable_.push_back(std::move(done));
     summarize();
   }
   std::move(done)(Result<void>());

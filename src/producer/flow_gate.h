@@ -83,6 +83,9 @@ class FlowGate {
   }
 
   bool hasRoom(const Load& now, std::size_t messages, std::size_t bytes) const noexcept;
+  /// For what was refused last, if anything ever was: who waits in writable() will ask for as much again.
+  bool isWritable() const noexcept MQ_REQUIRES(mutex_);
+  Entry refuse(std::size_t messages, std::size_t bytes) noexcept;
   /// So far below the bounds that it pays to wake who waits: a wake costs more than the send that follows it.
   bool wellBelow() const noexcept MQ_REQUIRES(mutex_);
   /// From the word to the lock, if it is not there yet.
@@ -93,6 +96,8 @@ class FlowGate {
   // Messages, bytes above them; or kDetailed. Apart, as two threads change it all the time.
   alignas(base::kCacheLine) std::atomic<std::uint64_t> word_{0};
   alignas(base::kCacheLine) mutable base::Mutex mutex_;
+  std::atomic<std::size_t> refused_messages_{1};
+  std::atomic<std::size_t> refused_bytes_{0};
   bool closed_ MQ_GUARDED_BY(mutex_) = false;
   // While the word is kDetailed:
   Load load_ MQ_GUARDED_BY(mutex_);

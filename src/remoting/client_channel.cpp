@@ -91,9 +91,9 @@ void ClientChannel::start(Invocation& i) {
   switch (state_) {
     case State::kOpen: {
       const bool first = waiting_.empty();
-      // Those who wait for room keep their order, and do not hold up those who do not wait for it.
-      const bool at_once = first ? !mustWaitForRoom(i) : room_timer_.armed() && i.when_full == WhenOutputFull::kRefuse;
-      if (at_once) return transmit(i);
+      // Those who wait for room keep their order and do not hold up those who do not, who keep theirs.
+      const bool passes = i.when_full == WhenOutputFull::kRefuse && room_timer_.armed() && unwilling_ == 0;
+      if (first ? !mustWaitForRoom(i) : passes) return transmit(i);
       wait(i);
       if (first) flushWaiting();
       return;
@@ -119,6 +119,7 @@ void ClientChannel::start(Invocation& i) {
 
 void ClientChannel::wait(Invocation& i) {
   waiting_.append(i);
+  if (i.when_full == WhenOutputFull::kRefuse) ++unwilling_;
   waiting_deadlines_.add(i);
   armDeadlines(i.deadline);
 }
@@ -129,7 +130,9 @@ bool ClientChannel::mustWaitForRoom(const Invocation& i) const noexcept {
 }
 
 void ClientChannel::transmit(Invocation& i) {
-  if (!connection_->hasRoom(i.frame.size())) {
+  // Who waits for room has been asked already; what others took since is no reason to refuse it.
+  const bool refuses = i.when_full == WhenOutputFull::kRefuse || i.frame.size() > kOutputBytesMax;
+  if (refuses && !connection_->hasRoom(i.frame.size())) {
     return finish(i, Error(ErrorCode::kQueueFull, "the output to " + address_ + " is full (" +
                                                       std::to_string(kOutputBytesMax >> 20) + " MiB): try later"));
   }
@@ -151,7 +154,15 @@ void ClientChannel::transmit(Invocation& i) {
 
 void ClientChannel::stopWaiting(Invocation& i) noexcept {
   waiting_.remove(i);
+  if (i.when_full == WhenOutputFull::kRefuse) --unwilling_;
   waiting_deadlines_.remove(i);
+}
+
+Invocation* ClientChannel::firstUnwilling() const noexcept {
+  if (unwilling_ == 0) return nullptr;
+  PendingRequest* r = waiting_.front();
+  while (static_cast<Invocation*>(r)->when_full != WhenOutputFull::kRefuse) r = r->list_after;
+  return static_cast<Invocation*>(r);
 }
 
 ClientChannel::Settlers ClientChannel::letGo(Invocation& i) noexcept {
@@ -269,13 +280,14 @@ void ClientChannel::flushWaiting() {
     if (n == kRequestsPerStep) {
       return strand_.post(Ref<Object>(this), [this] { flushWaiting(); });
     }
-    auto& i = static_cast<Invocation&>(*waiting_.front());
-    if (mustWaitForRoom(i)) {
+    auto* i = static_cast<Invocation*>(waiting_.front());
+    if (mustWaitForRoom(*i)) {
       if (!room_timer_.armed()) room_timer_.armAfter(Ref<Object>(this), kLookForRoom);
-      return;
+      i = firstUnwilling();
+      if (!i) return;
     }
-    stopWaiting(i);
-    transmit(i);
+    stopWaiting(*i);
+    transmit(*i);
   }
 }
 
@@ -336,6 +348,7 @@ void ClientChannel::noteFailure(const Error& why) {
 
 void ClientChannel::failWaiting(const Error& why) {
   waiting_deadlines_.clear();
+  unwilling_ = 0;
   doom(waiting_, why);
 }
 

@@ -130,6 +130,8 @@ class ClientChannel final : public ConnectionHandler {
   base::Next failDoomed(int at_most);
 
   void stopWaiting(Invocation& i) noexcept;
+  /// The first of waiting_ that does not wait for room.
+  Invocation* firstUnwilling() const noexcept;
   /// The end of an unlinked invocation: what is left is to tell the caller.
   struct Settlers {
     base::Completion<protocol::RemotingCommand> done;
@@ -153,8 +155,9 @@ class ClientChannel final : public ConnectionHandler {
   std::uint64_t connections_made_ = 0;
 
   OpaqueTable sent_;
-  RequestList unsent_;   // dropped by the connection, which is about to end
-  RequestList waiting_;  // in order
+  RequestList unsent_;         // dropped by the connection, which is about to end
+  RequestList waiting_;        // in order
+  std::size_t unwilling_ = 0;  // of them, those that do not wait for room
   DeadlineHeap waiting_deadlines_;
   RequestList doomed_;  // failed with doom_, not all told yet
   std::optional<Error> doom_;

@@ -551,6 +551,7 @@ void TcpConnection::closeAtHome() noexcept {
 
 void TcpConnection::finishClose() noexcept {
   const Ref<Object> keep = std::move(self_);
+  waiting_ = false;  // dropExpiredAtHome() has no output any more
   takePushed(kOwned);
   if (aborted_.load(std::memory_order_acquire)) {
     const linger at_once{.l_onoff = 1, .l_linger = 0};

@@ -62,6 +62,11 @@ TEST_F(ProducerTest, WhatASendHoldsBesideItsBodyCountsToo) {
   for (int i = 0; i < 4; ++i) producer->sendAsync(message("x")).detach();
   EXPECT_EQ(a().held.size(), 4u);
   EXPECT_EQ(send().error().code(), ErrorCode::kQueueFull);
+  Future<void> writable = producer->writable();
+  EXPECT_FALSE(writable.isReady()) << "612 bytes are no room for a send";
+  a().store(std::move(a().held.front()));
+  a().held.pop_front();
+  EXPECT_TRUE(std::move(writable).get());
   Message with_property = message("x");
   with_property.putUserProperty("k", std::string(1'000, 'v'));
   for (auto& held : a().held) a().store(std::move(held));

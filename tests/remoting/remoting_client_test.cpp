@@ -406,6 +406,22 @@ TEST_F(FullOutputTest, WhoMayWaitWaitsForRoomInOrderAndHoldsUpNobodyElse) {
   EXPECT_TRUE(first->pending() && small->pending());
 }
 
+TEST_F(FullOutputTest, WhoDoesNotWaitForRoomKeepsItsOrder) {
+  policy_->frame = nullptr;
+  engine_->advance(1s);
+  server().connection->close(Error(ErrorCode::kConnectionLost, "over"));
+  policy_->connect = [] { return delayed(1s); };
+  policy_->frame = [](bool to_server) { return to_server ? delayed(1s) : LinkVerdict{}; };
+  for (int i = 20; i < 24; ++i) large(i, 30s, WhenOutputFull::kWait);
+  invoke(24, 30s);  // behind one that has to wait for room
+  engine_->advance(1s);
+  invoke(25, 30s);
+  engine_->advance(1s);
+  EXPECT_EQ(arrived(1), (std::vector<int>{20, 21, 22, 24, 25}));
+  engine_->advance(1s + 5ms);
+  EXPECT_EQ(arrived(1), (std::vector<int>{20, 21, 22, 24, 25, 23}));
+}
+
 TEST_F(FullOutputTest, WaitingForRoomEndsAtTheDeadline) {
   policy_->frame = [](bool to_server) { return to_server ? delayed(60s) : LinkVerdict{}; };
   engine_->advance(1s);
