@@ -11,6 +11,7 @@
 #include <array>
 #include <cctype>
 #include <cstdio>
+#include <utility>
 
 #include "report.h"
 
@@ -45,13 +46,17 @@ std::vector<std::string> mqbroker(const std::vector<std::string>& conf) {
 
 }  // namespace
 
-BrokerProcess::BrokerProcess(const std::vector<std::string>& conf, const std::vector<int>& processors)
-    : BrokerProcess(Program{mqbroker(conf)}, processors) {}
+BrokerProcess::BrokerProcess(const std::vector<std::string>& conf, const std::vector<int>& processors) {
+  begin(mqbroker(conf), processors);
+}
 
-BrokerProcess::BrokerProcess(Program program, const std::vector<int>& processors) {
+BrokerProcess::BrokerProcess(Program program) {
+  begin(std::move(program.line), {});
+}
+
+void BrokerProcess::begin(std::vector<std::string> line, const std::vector<int>& processors) {
   std::array<int, 2> out{};
   if (pipe2(out.data(), O_CLOEXEC) != 0) fail("pipe2");
-  std::vector<std::string>& line = program.line;
   const std::string path = line.front() = besideThis(line.front());
   std::vector<char*> arguments;
   arguments.reserve(line.size() + 1);

@@ -24,7 +24,7 @@ class BrokerProcess {
   struct Program {
     std::vector<std::string> line;
   };
-  explicit BrokerProcess(Program program, const std::vector<int>& processors = {});
+  explicit BrokerProcess(Program program);
   ~BrokerProcess();
   BrokerProcess(const BrokerProcess&) = delete;
   BrokerProcess& operator=(const BrokerProcess&) = delete;
@@ -35,6 +35,8 @@ class BrokerProcess {
   double cpuMillis() const;
 
  private:
+  void begin(std::vector<std::string> line, const std::vector<int>& processors);
+
   pid_t pid_{-1};
   std::string address_;
 };
