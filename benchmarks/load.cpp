@@ -44,15 +44,15 @@ std::vector<double> sendOneByOne(MQProducer& producer, int times) {
 }
 
 Row besideBareSocket(const std::string& name, MQProducer& producer, RawSocket& raw, const std::string& frame,
-                     const Turns& turns, std::optional<Bound> bound, const std::string& reference) {
-  raw.exchange(frame, turns.warm_up);
-  sendOneByOne(producer, turns.warm_up);
+                     const Extents& extents, std::optional<Bound> bound, const std::string& reference) {
+  raw.exchange(frame, extents.warm_up);
+  sendOneByOne(producer, extents.warm_up);
   std::vector<double> ours;
   std::vector<double> bare;
   std::vector<double> ratios;
   for (int round = 0; round < kRounds; ++round) {
-    std::vector<double> bare_micros = raw.exchange(frame, turns.sends);
-    std::vector<double> our_micros = sendOneByOne(producer, turns.sends);
+    std::vector<double> bare_micros = raw.exchange(frame, extents.sends);
+    std::vector<double> our_micros = sendOneByOne(producer, extents.sends);
     bare.push_back(quantile(bare_micros, 0.5));
     ours.push_back(quantile(our_micros, 0.5));
     ratios.push_back(ours.back() / bare.back());
@@ -91,43 +91,45 @@ void sendAsynchronously(MQProducer& producer, int messages) {
   beginAndAwait(messages, [&producer, message = message1k()] { return producer.sendAsync(message); });
 }
 
+Turns::Turns(MQProducer& producer, const ClientOptions& client) : producer_(producer) {
+  const auto listener = [this](Messages came, ConsumeConcurrentlyContext&) {
+    const auto now = Clock::now();
+    const std::scoped_lock lock(mutex_);
+    seen_at_ = now;
+    seen_ += came.size();
+    arrived_.notify_one();
+    return ConsumeConcurrentlyStatus::CONSUME_SUCCESS;
+  };
+  consumer_.emplace(
+      must(DefaultMQPushConsumer::start("bench-c", {{kTopic}}, listener, client,
+                                        {.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET()}),
+           "consumer"));
+  waitUntilSeen(sent_);
+}
+
+Clock::time_point Turns::waitUntilSeen(std::size_t all) {
+  std::unique_lock lock(mutex_);
+  if (!arrived_.wait_for(lock, std::chrono::seconds(10), [&] { return seen_ >= all; })) {
+    fail("a message did not arrive");
+  }
+  return seen_at_;
+}
+
+double Turns::sendOne() {
+  const auto began = Clock::now();
+  must(producer_.send(message_), "send");
+  return std::chrono::duration<double, std::micro>(waitUntilSeen(++sent_) - began).count();
+}
+
 std::vector<double> sendToListener(const ClientOptions& client, int messages) {
   constexpr int kWarmUp = 2'000;
   auto producer = must(DefaultMQProducer::start("bench", client), "producer");
-  const Message message = message1k();
-  must(producer.send(message), "send");  // makes the topic where there is none
-  std::mutex mutex;
-  std::condition_variable arrived;
-  int seen = 0;
-  Clock::time_point sent_at{};
+  must(producer.send(message1k()), "send");  // makes the topic where there is none
+  Turns turns(producer, client);
+  for (int i = 0; i < kWarmUp; ++i) turns.sendOne();
   std::vector<double> micros;
   micros.reserve(static_cast<std::size_t>(messages));
-  const auto listener = [&](Messages came, ConsumeConcurrentlyContext&) {
-    const auto now = Clock::now();
-    const std::scoped_lock lock(mutex);
-    if (seen >= kWarmUp) micros.push_back(std::chrono::duration<double, std::micro>(now - sent_at).count());
-    seen += static_cast<int>(came.size());
-    arrived.notify_one();
-    return ConsumeConcurrentlyStatus::CONSUME_SUCCESS;
-  };
-  DefaultMQPushConsumer consumer =
-      must(DefaultMQPushConsumer::start("bench-c", {{kTopic}}, listener, client,
-                                        {.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET()}),
-           "consumer");
-  const auto waitUntilSeen = [&](int all) {
-    std::unique_lock lock(mutex);
-    if (!arrived.wait_for(lock, std::chrono::seconds(10), [&] { return seen >= all; }))
-      fail("a message did not arrive");
-  };
-  waitUntilSeen(1);
-  for (int sent = 1; sent < kWarmUp + messages; ++sent) {
-    {
-      const std::scoped_lock lock(mutex);
-      sent_at = Clock::now();
-    }
-    must(producer.send(message), "send");
-    waitUntilSeen(sent + 1);
-  }
+  for (int i = 0; i < messages; ++i) micros.push_back(turns.sendOne());
   return micros;
 }
 

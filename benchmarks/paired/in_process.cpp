@@ -74,7 +74,7 @@ std::vector<Path> inProcessPaths() {
           {"inproc.batch32_1k", batch32},
           {"inproc.send_to_listener_1k", [](Kit kit) {
              const auto system = std::make_shared<System>(kit, ProducerOptions{});
-             return listenerRound(system, system->namesrv);
+             return listenerRound(system, *system->producer, system->namesrv);
            }}};
 }
 

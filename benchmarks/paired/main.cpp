@@ -5,8 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "apart.h"
+#include "arguments.h"
 #include "pairs.h"
+#include "run_measurements.h"
 
 namespace {
 
@@ -34,70 +35,31 @@ std::optional<int> pairsIn(std::string_view text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::vector<mqpaired::Path> paths = mqpaired::inProcessPaths();
-  for (mqpaired::Path& path : mqpaired::tcpPaths()) paths.push_back(std::move(path));
-  const char* json_file = nullptr;
   std::string only;
+  bool list = false;
   int pairs = kPairs;
-  for (int i = 1; i < argc; ++i) {
-    const std::string arg = argv[i];
-    if (arg == "--help" || arg == "-h") {
-      std::fputs(kUsage, stdout);
-      return 0;
-    }
-    if (arg == "--list") {
-      for (const mqpaired::Path& path : paths) std::puts(path.name.c_str());
-      return 0;
-    }
-    if (arg == "--serve" && i + 1 < argc) {  // for our own tcp.* ways
-      return mqpaired::serve(std::string_view(argv[i + 1]) == "with" ? mqpaired::Kit::kWith : mqpaired::Kit::kWithout);
-    }
-    const char* const value = i + 1 < argc ? argv[i + 1] : nullptr;
-    if (value && arg == "--json") {
-      json_file = argv[++i];
-    } else if (value && arg == "--row") {
-      only = argv[++i];
-    } else if (value && arg == "--pairs" && pairsIn(value)) {
-      pairs = *pairsIn(argv[++i]);
-    } else {
-      std::fprintf(stderr, "mqbench_paired: '%s' is not understood\n%s", arg.c_str(), kUsage);
-      return 2;
+  std::optional<mqpaired::Kit> served;
+  mqbench::Arguments arguments("mqbench_paired", kUsage);
+  arguments.value("--row", only);
+  arguments.flag("--list", list);
+  arguments.value("--pairs", [&](const std::string& text) {
+    const std::optional<int> wanted = pairsIn(text);
+    pairs = wanted.value_or(pairs);
+    return wanted.has_value();
+  });
+  arguments.value("--serve", [&](const std::string& kit) {  // for our own tcp.* ways
+    served = kit == "with" ? mqpaired::Kit::kWith : mqpaired::Kit::kWithout;
+    return true;
+  });
+  if (const auto status = arguments.read(argc, argv)) return *status;
+  if (served) return mqpaired::serve(*served);
+  std::vector<mqbench::Measurement> measurements;
+  for (const auto& paths : {mqpaired::inProcessPaths(), mqpaired::tcpPaths()}) {
+    for (const mqpaired::Path& path : paths) {
+      measurements.push_back({path.name, [path, pairs] { return std::vector{mqpaired::compare(path, pairs)}; }});
     }
   }
-  FILE* json = nullptr;
-  if (json_file && !(json = std::fopen(json_file, "w"))) {
-    std::fprintf(stderr, "mqbench_paired: cannot write %s\n", json_file);
-    return 2;
-  }
-  bool all_met = true;
-  bool failed = false;
-  int run = 0;
-  for (const mqpaired::Path& path : paths) {
-    if (!only.empty() && path.name != only) continue;
-    ++run;
-    std::string how;
-    const auto lines = mqbench::runApart(
-        [&] {
-          const mqbench::Row row = mqpaired::compare(path, pairs);
-          return mqbench::Lines{row.text(), row.json(), row.met().value_or(false) ? "met" : "missed"};
-        },
-        how);
-    if (!lines || lines->size() != 3) {
-      std::printf("%-38s FAILED (%s)\n", path.name.c_str(), how.c_str());
-      failed = true;
-      continue;
-    }
-    std::puts((*lines)[0].c_str());
-    std::fflush(stdout);
-    if (json) std::fprintf(json, "%s\n", (*lines)[1].c_str());
-    all_met = all_met && (*lines)[2] == "met";
-  }
-  if (json) std::fclose(json);
-  if (run == 0) {
-    std::fprintf(stderr, "mqbench_paired: there is no way %s; see --list\n", only.c_str());
-    return 2;
-  }
-  if (failed) return 3;
-  std::puts(all_met ? "every must is met" : "at least one must is MISSED");
-  return all_met ? 0 : 1;
+  if (!list) return mqbench::runMeasurements(measurements, only, arguments);
+  for (const auto& m : measurements) std::puts(m.name.c_str());
+  return 0;
 }

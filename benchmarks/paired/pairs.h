@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "load.h"
 #include "mock_broker/cluster/cluster.h"
 #include "report.h"
 
@@ -29,8 +30,19 @@ struct Path {
 std::vector<Path> inProcessPaths();
 std::vector<Path> tcpPaths();
 
-/// A message at a time from the send call to the listener's first line, on a system that it keeps: a way of both.
-Round listenerRound(std::shared_ptr<void> system, const std::string& namesrv);
+/// A message at a time, each to the listener before the next: a way of both kinds of systems. The system lives as long
+/// as the round; its topic holds its producer's first message and no other.
+template <class System>
+Round listenerRound(const std::shared_ptr<System>& system, mqclient::MQProducer& producer, const std::string& namesrv) {
+  constexpr int kMessages = 2'000;
+  const auto turns = std::make_shared<mqbench::Turns>(producer, mqclient::ClientOptions{.namesrvAddr = namesrv});
+  return [system, turns] {
+    std::vector<double> micros;
+    micros.reserve(kMessages);
+    for (int i = 0; i < kMessages; ++i) micros.push_back(turns->sendOne());
+    return mqbench::quantile(micros, 0.5);
+  };
+}
 
 /// With the kit beside without it, in turn, `pairs` times: the median of the pairs' ratios and, as value, the upper end
 /// of its 95 % interval (order statistics: nothing is assumed about how the ratios lie).

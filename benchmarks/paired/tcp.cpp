@@ -87,7 +87,7 @@ std::vector<Path> tcpPaths() {
           {"tcp.drain_1k", drain},
           {"tcp.send_to_listener_1k", [](Kit kit) {
              const auto system = std::make_shared<System>(kit);
-             return listenerRound(system, system->broker.address());
+             return listenerRound(system, system->producer, system->broker.address());
            }}};
 }
 

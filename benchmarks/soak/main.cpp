@@ -1,9 +1,9 @@
 // soak: the promises with figures, one line each, as docs/promises.md numbers them.
 #include <cstdio>
-#include <cstring>
 #include <string>
 
 #include "apart.h"
+#include "arguments.h"
 #include "soak.h"
 
 namespace {
@@ -34,7 +34,7 @@ std::vector<Promise> all() {
 }
 
 /// Runs a promise apart and tells its line. False: a figure was missed, or it ended otherwise.
-bool keep(const Promise& promise, Extent extent, FILE* json) {
+bool keep(const Promise& promise, Extent extent, const mqbench::Arguments& arguments) {
   std::string how;
   const auto lines = mqbench::runApart(
       [&] {
@@ -50,7 +50,7 @@ bool keep(const Promise& promise, Extent extent, FILE* json) {
   const bool ended = lines && lines->size() > 1;
   if (ended) {
     std::puts((*lines)[1].c_str());
-    for (std::size_t i = 2; json && i < lines->size(); ++i) std::fprintf(json, "%s\n", (*lines)[i].c_str());
+    for (std::size_t i = 2; i < lines->size(); ++i) arguments.json((*lines)[i]);
   } else {
     std::printf("%-3s FAILED  %s: %s\n", promise.name.c_str(), promise.text.c_str(), how.c_str());
   }
@@ -61,46 +61,25 @@ bool keep(const Promise& promise, Extent extent, FILE* json) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Extent extent = Extent::kFull;
-  const char* json_file = nullptr;
-  const char* only = nullptr;
-  for (int i = 1; i < argc; ++i) {
-    const std::string arg = argv[i];
-    if (arg == "--help" || arg == "-h") {
-      std::fputs(kUsage, stdout);
-      return 0;
-    }
-    if (arg == "--list") {
-      for (const Promise& promise : all()) std::printf("%-3s %s\n", promise.name.c_str(), promise.text.c_str());
-      return 0;
-    }
-    if (arg == "--ci") {
-      extent = Extent::kCi;
-    } else if (arg == "--json" && i + 1 < argc) {
-      json_file = argv[++i];
-    } else if (arg == "--only" && i + 1 < argc) {
-      only = argv[++i];
-    } else {
-      std::fprintf(stderr, "soak: '%s' is not understood\n%s", arg.c_str(), kUsage);
-      return 2;
-    }
-  }
-  FILE* json = nullptr;
-  if (json_file && !(json = std::fopen(json_file, "w"))) {
-    std::fprintf(stderr, "soak: cannot write %s\n", json_file);
-    return 2;
+  std::string only;
+  bool ci = false;
+  bool list = false;
+  mqbench::Arguments arguments("soak", kUsage);
+  arguments.flag("--ci", ci);
+  arguments.flag("--list", list);
+  arguments.value("--only", only);
+  if (const auto status = arguments.read(argc, argv)) return *status;
+  if (list) {
+    for (const Promise& promise : all()) std::printf("%-3s %s\n", promise.name.c_str(), promise.text.c_str());
+    return 0;
   }
   int passed = 0;
   int failed = 0;
   for (const Promise& promise : all()) {
-    if (only && promise.name != only) continue;
-    keep(promise, extent, json) ? ++passed : ++failed;
+    if (!only.empty() && promise.name != only) continue;
+    keep(promise, ci ? Extent::kCi : Extent::kFull, arguments) ? ++passed : ++failed;
   }
-  if (json) std::fclose(json);
-  if (passed + failed == 0) {
-    std::fprintf(stderr, "soak: there is no promise %s; see --list\n", only);
-    return 2;
-  }
+  if (passed + failed == 0) return arguments.wrong("there is no promise " + only + "; see --list\n");
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }
