@@ -12,11 +12,10 @@ namespace mqclient::base {
 /// Shape    a stock of free blocks per thread and size class. A thread with too many gives half of them to a common
 ///          stock at once, a thread without takes as many from there: one lock for kBatch blocks. What the common stock
 ///          does not take goes back to the general allocator, as do larger blocks.
-/// Bounds   at most kThreadBlocks a thread and class, and kCommonBytes in the common stock of all classes. What goes
-/// back
-///          to the general allocator goes to the arena of the thread that asked for it, and others cannot use it: with
-///          a smaller stock, thousands of sends that fail and are tried again by another thread took half as much
-///          again.
+/// Bounds   at most kThreadBlocks a thread and class, and kCommonBytes in the common stock of all classes.
+/// Why      what goes back to the general allocator goes to the arena of the thread that asked for it, where others
+///          cannot use it: with a common stock of 4 MiB, thousands of sends that fail and are tried again by another
+///          thread took half as much again (docs/decisions/0013).
 /// Threads  any, also while they end. With MQCLIENT_BLOCK_POOL off everything goes to the general allocator, so that
 ///          tools which watch it see every block.
 struct BlockPool {

@@ -140,11 +140,10 @@ void SendOperation::attemptFailed(Error error, base::SteadyTime now) noexcept {
 
 void SendOperation::tryAgain(const Error& why, base::SteadyTime now) noexcept {
   // What a broker said first tells most: later it is as a rule that there is still no connection.
-  if (!earlier_) earlier_ = std::make_unique<Earlier>();
-  std::string& complaints = earlier_->complaints;
-  const bool first = std::ranges::none_of(earlier_->brokers, [&](const auto& b) { return b.get() == broker_; });
-  if (first) complaints += (complaints.empty() ? "" : "; ") + broker_->name() + ": " + why.message();
-  earlier_->brokers.emplace_back(broker_);  // before its route may go
+  Earlier& before = earlier();
+  const bool first = std::ranges::none_of(before.brokers, [&](const auto& b) { return b.get() == broker_; });
+  if (first) before.complaints += (before.complaints.empty() ? "" : "; ") + broker_->name() + ": " + why.message();
+  before.brokers.emplace_back(broker_);  // before its route may go
   if (!fixed_queue_) {
     // The newest route: the broker may have left it meanwhile.
     if (PublishInfoPtr fresh = topic().info(core_.instance().faults()); fresh && fresh->ok()) use(std::move(fresh));
@@ -174,9 +173,7 @@ void SendOperation::stored(SendStatus status, protocol::RemotingCommand&& respon
   if (info().from_default_topic) core_.askForOwnRoute(to_->topic);
   if (status != SendStatus::SEND_OK && core_.options().retryAnotherBrokerWhenNotStoreOK && !fixed_queue_ &&
       tried_ < budget_.tries && now < budget_.deadline) {
-    SendResult not_durable = makeResult(status, response.ext, info().queues[queue_]);
-    if (!earlier_) earlier_ = std::make_unique<Earlier>();
-    earlier_->not_durable = std::move(not_durable);
+    earlier().not_durable = makeResult(status, response.ext, info().queues[queue_]);
     may_be_stored_ = true;
     return tryAgain(
         Error(ErrorCode::kBroker, std::string("stored, but ") + toString(status), response.code, Applied::kUnknown),

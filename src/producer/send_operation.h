@@ -85,6 +85,10 @@ class SendOperation final : public base::Receiver<protocol::RemotingCommand>, pu
     std::string complaints{};
     std::optional<SendResult> not_durable{};  // stored, but the status was worth another try
   };
+  Earlier& earlier() {
+    if (!earlier_) earlier_ = std::make_unique<Earlier>();
+    return *earlier_;
+  }
   std::unique_ptr<Earlier> earlier_;
   std::unique_ptr<StoredSend> kept_;  // until it is filled and goes on by itself
 };
