@@ -11,6 +11,9 @@ constinit std::atomic<TurnWatch> g_turn_watch{nullptr};
 
 /// Looks at a strand's word between two readings of the clock, each of which takes as long as some of them.
 constexpr int kLooksPerClock = 16;
+/// Tasks of a turn between two readings of the clock, once they take so little.
+constexpr int kShortTasksPerClock = 4;
+constexpr std::int64_t kShortTaskNanos = 5'000;
 
 /// For loops that wait for another core.
 inline void relaxCore() noexcept {
@@ -108,7 +111,9 @@ bool Strand::runTurn() noexcept {
     list = takeAll();
   }
   int tasks = 0;
+  int look_at = 1;  // the clock, after so many tasks: often costs as much as some of them
   std::int64_t started = 0;
+  std::int64_t looked = 0;
   for (;;) {
     while (list) {
       Task* t = list;
@@ -122,10 +127,14 @@ bool Strand::runTurn() noexcept {
       keep = std::move(alive);
       ++tasks;
       if (!list && word_.load(std::memory_order_relaxed) == kBusy) break;  // nothing waits: try to leave below
-      // The clock is read only when more than one task is there: an uncontended post costs no clock.
+      if (tasks >= kTasksPerTurn) return true;
+      if (tasks < look_at) continue;  // an uncontended post costs no clock
       const std::int64_t now = engine.monotonicNanos();
       if (started == 0) started = now;
-      if (tasks >= kTasksPerTurn || now - started >= kTurnNanos) return true;
+      if (now - started >= kTurnNanos) return true;
+      const bool short_ones = looked != 0 && now - looked < kShortTaskNanos;
+      looked = now;
+      look_at = tasks + (short_ones ? kShortTasksPerClock : 1);
     }
     std::uintptr_t expected = kBusy;
     if (word_.compare_exchange_strong(expected, kIdle, std::memory_order_acq_rel, std::memory_order_relaxed)) {
@@ -150,7 +159,23 @@ bool Activation::keeps(const Strand& s) const noexcept {
   return false;
 }
 
+void Activation::wakeAfterTurn(Sleeper& s) noexcept {
+  if (wakes_ == kWakesAtOnce) wakeSleepers();
+  s.retain();
+  to_wake_[wakes_++] = &s;
+}
+
+void Activation::wakeSleepers() noexcept {
+  const std::uint32_t count = std::exchange(wakes_, 0);
+  for (std::uint32_t i = 0; i < count; ++i) Ref<Sleeper>::adopt(to_wake_[i])->wake();
+}
+
 void Activation::runOne(Engine& engine, Runnable r) noexcept {
+  runTurnOf(engine, r);
+  if (wakes_ > 0) wakeSleepers();
+}
+
+void Activation::runTurnOf(Engine& engine, Runnable r) noexcept {
   if (r.isTask()) {
     Task& t = r.task();
     Ref<Object> alive = std::move(t.alive);

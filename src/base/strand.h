@@ -116,6 +116,12 @@ class Runnable {
 /// What a thread is here for (R1). Decides whether it may block and run user code.
 enum class Role : std::uint8_t { kForeign, kReactor, kLane, kListener };
 
+/// Something that keeps a thread asleep until wake().
+class Sleeper : public Object {
+ public:
+  virtual void wake() noexcept = 0;
+};
+
 /// Per thread: which strands it still has to run, and whether one is on its stack. Trivially destructible.
 class Activation {
  public:
@@ -140,6 +146,9 @@ class Activation {
   bool append(Engine& engine, Runnable r) noexcept;
   /// `s` is among what was appended and has not run yet.
   bool keeps(const Strand& s) const noexcept;
+  /// Asked inside: `s` is woken once the turn is over, together with others. One by one each would run against the
+  /// strand that goes on, and cost an interrupt of another core of its own.
+  void wakeAfterTurn(Sleeper& s) noexcept;
   /// Runs what was appended, unless a strand is on the stack already (then the outermost run() will). After
   /// kTurnsPerCall turns the rest goes to the executor; not sooner, also if what the caller waits for is there by then
   /// (docs/decisions/0004-turns-of-a-caller.md).
@@ -153,12 +162,18 @@ class Activation {
     Engine* engine;
     Runnable what;
   };
+  static constexpr std::uint32_t kWakesAtOnce = 64;
+
   void runOne(Engine& engine, Runnable r) noexcept;
+  void runTurnOf(Engine& engine, Runnable r) noexcept;
+  void wakeSleepers() noexcept;
   int runReady(int budget) noexcept;
 
   std::array<Entry, kReadyPerThread> ready_{};
   std::uint32_t head_ = 0;
   std::uint32_t count_ = 0;
+  std::array<Sleeper*, kWakesAtOnce> to_wake_{};  // with a share each
+  std::uint32_t wakes_ = 0;
   const Strand* current_ = nullptr;
   Engine* home_ = nullptr;
   bool inside_ = false;

@@ -7,11 +7,18 @@ namespace mqclient::base {
 void WaitSlot::settle() noexcept {
   const std::uint32_t before = state_.fetch_or(kSettled, std::memory_order_acq_rel);
   if ((before & kSettled) != 0) return;
-  if ((before & kParked) != 0) wakeSleeper(state_);
+  if ((before & kParked) != 0) {
+    Activation& here = Activation::ofThisThread();
+    here.inside() ? here.wakeAfterTurn(*this) : wake();
+  }
   if ((before & kWatched) != 0) {
     MutexLock lock(mutex_);
     if (on_settle_) on_settle_();
   }
+}
+
+void WaitSlot::wake() noexcept {
+  wakeSleeper(state_);
 }
 
 bool WaitSlot::setOnSettle(UniqueFunction<void()> f) {

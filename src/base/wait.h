@@ -12,9 +12,11 @@ namespace mqclient::base {
 /// Where a blocked thread waits (A2): counted, so a settlement after the deadline touches only the slot and never a
 /// stack. One waiter; settle() from any thread, any number of times (the first counts); who settles holds a share.
 /// Memory: what was done before settle() is seen after a settled() or parkUntil() that answered true.
-class WaitSlot : public Object {
+class WaitSlot : public Sleeper {
  public:
   void settle() noexcept;
+  /// Ends the sleep of a waiter that was parked when the slot was settled.
+  void wake() noexcept override;
   bool settled() const noexcept { return (state_.load(std::memory_order_acquire) & kSettled) != 0; }
 
   /// Real waiting: until settled or `deadline` on the OS steady clock. For engines.

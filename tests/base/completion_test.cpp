@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "base/random.h"
 #include "base/wait.h"
@@ -220,6 +221,23 @@ TEST(WaitSlot, WakesAParkedThreadAndAnswersSettledAtOnce) {
     ASSERT_TRUE(slot->settled());
     ASSERT_TRUE(engine->waitFor(*slot, engine->now() - Millis(1))) << "settled beats the deadline";
   }
+}
+
+TEST(WaitSlot, ManySettledInOneTurnAreAllWoken) {
+  constexpr int kSleepers = 200;  // more than are kept until the end of a turn
+  auto engine = threadedEngine();
+  const Ref<Owner> owner = makeRef<Owner>(engine);
+  std::vector<Ref<WaitSlot>> slots;
+  std::vector<std::thread> sleepers;
+  for (int i = 0; i < kSleepers; ++i) {
+    slots.push_back(makeRef<WaitSlot>());
+    sleepers.emplace_back(
+        [&engine, slot = slots.back()] { EXPECT_TRUE(engine->waitFor(*slot, engine->now() + kBound)); });
+  }
+  owner->strand.post(owner, [&] {
+    for (const Ref<WaitSlot>& slot : slots) slot->settle();
+  });
+  for (std::thread& t : sleepers) t.join();
 }
 
 TEST(WaitSlot, AWatcherIsToldOnceOrNotAtAll) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <thread>
+#include <vector>
 
 #include "tests/base/helpers.h"
 
@@ -44,6 +45,39 @@ TEST(Strand, APostFromInsideRunsAfterTheCurrentTaskOnTheSameStackLevel) {
     order += "1";
   });
   EXPECT_EQ(order, "12b");
+}
+
+struct NotedSleeper final : Sleeper {
+  void wake() noexcept override { ++woken; }
+  int woken = 0;
+};
+
+TEST(Strand, SleepersAreWokenAfterTheTurnAndBeforeTheNextOne) {
+  auto engine = makeRef<ModelEngine>();
+  auto a = makeRef<Owner>(Ref<Engine>(engine));
+  auto b = makeRef<Owner>(Ref<Engine>(engine));
+  const auto sleeper = makeRef<NotedSleeper>();
+  int at_the_end = -1;
+  int in_the_next = -1;
+  a->strand.post(Ref<Object>(a), [&] {
+    Activation::ofThisThread().wakeAfterTurn(*sleeper);
+    b->strand.post(Ref<Object>(b), [&] { in_the_next = sleeper->woken; });
+    a->strand.post(Ref<Object>(a), [&] { at_the_end = sleeper->woken; });
+  });
+  EXPECT_EQ(at_the_end, 0);
+  EXPECT_EQ(in_the_next, 1);
+  EXPECT_EQ(sleeper->woken, 1);
+}
+
+TEST(Strand, MoreSleepersThanAreKeptAreAllWoken) {
+  auto engine = makeRef<ModelEngine>();
+  auto owner = makeRef<Owner>(Ref<Engine>(engine));
+  std::vector<Ref<NotedSleeper>> sleepers(1'000);
+  for (auto& sleeper : sleepers) sleeper = makeRef<NotedSleeper>();
+  owner->strand.post(Ref<Object>(owner), [&] {
+    for (const auto& sleeper : sleepers) Activation::ofThisThread().wakeAfterTurn(*sleeper);
+  });
+  for (const auto& sleeper : sleepers) ASSERT_EQ(sleeper->woken, 1);
 }
 
 constexpr std::int64_t kAMinute = 60'000'000'000;
