@@ -36,6 +36,19 @@ class IoHandler {
   ~IoHandler() = default;
 };
 
+/// What a handler asked its reactor to call it for, at a time. Linked nowhere else; outlives its reactor's knowing it.
+class IoAlarm {
+ public:
+  virtual void onAlarm() noexcept = 0;
+
+ protected:
+  ~IoAlarm() = default;
+
+ private:
+  friend class ReactorIo;
+  std::int64_t due_ = 0;  // steadyNanos; 0: not set
+};
+
 /// Where the sockets of one reactor receive: blocks that are filled from front to back and shared by the slices cut
 /// from them. A block is written again only as a new one: what a slice covers never changes. Threads  the one that
 /// receives.
@@ -87,6 +100,11 @@ class IoReactor {
   /// No event of the handler is delivered any more, those at hand included. Before close(2).
   virtual void remove(int fd, IoHandler& handler) noexcept = 0;
   virtual ReadBuffer& readBuffer() noexcept = 0;
+  /// Calls onAlarm() once, outside strands, at about `due` (steadyNanos): for less than a timer's tick. Set again it
+  /// moves.
+  virtual void setAlarm(IoAlarm& alarm, std::int64_t due) noexcept = 0;
+  /// It will not ring. Nothing happens if it is not set.
+  virtual void cancelAlarm(IoAlarm& alarm) noexcept = 0;
 
  protected:
   ~IoReactor() = default;

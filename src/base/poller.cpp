@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <utility>
 
 namespace mqclient::base {
 
@@ -193,6 +194,37 @@ void ReactorIo::change(int fd, IoHandler& handler, IoInterest interest) noexcept
 void ReactorIo::remove(int fd, IoHandler& handler) noexcept {
   assert(isCurrent());
   poller_->remove(fd, handler);
+}
+
+void ReactorIo::setAlarm(IoAlarm& alarm, std::int64_t due) noexcept {
+  assert(isCurrent());
+  if (alarm.due_ == 0) alarms_.push_back(&alarm);
+  alarm.due_ = std::max<std::int64_t>(due, 1);
+}
+
+void ReactorIo::cancelAlarm(IoAlarm& alarm) noexcept {
+  if (std::exchange(alarm.due_, 0) != 0) std::erase(alarms_, &alarm);
+}
+
+std::int64_t ReactorIo::nextAlarm() const noexcept {
+  std::int64_t next = kNoDeadline;
+  for (const IoAlarm* a : alarms_) next = std::min(next, a->due_);
+  return next;
+}
+
+bool ReactorIo::ring() noexcept {
+  if (alarms_.empty()) return false;
+  const std::int64_t now = steadyNanos();
+  bool any = false;
+  // An alarm may set itself again, or end others: each is looked for anew, and none set now is due.
+  for (;;) {
+    const auto due = std::ranges::find_if(alarms_, [&](const IoAlarm* a) { return a->due_ <= now; });
+    if (due == alarms_.end()) return any;
+    IoAlarm& alarm = **due;
+    cancelAlarm(alarm);
+    alarm.onAlarm();
+    any = true;
+  }
 }
 
 }  // namespace mqclient::base

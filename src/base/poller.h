@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/io.h"
 #include "base/parker.h"
@@ -50,7 +51,7 @@ class Poller {
 
 /// A reactor's side of sockets: what others post to it, its poller (made with the first socket: without one the reactor
 /// sleeps on its parker's futex), its read buffer.
-/// Threads  as IoReactor; run(), look() and deliver(): the reactor.
+/// Threads  as IoReactor; run(), look(), deliver(), ring() and nextAlarm(): the reactor.
 class ReactorIo final : public IoReactor {
  public:
   ReactorIo(Parker& parker, std::atomic<std::int64_t>& runtime_output) noexcept
@@ -70,6 +71,11 @@ class ReactorIo final : public IoReactor {
   /// Tells the handlers what Parker::park() brought.
   bool deliver() noexcept { return poller_ && poller_->deliver(); }
 
+  /// Calls the alarms that are due. True: there was any.
+  bool ring() noexcept;
+  /// When the next alarm is due; kNoDeadline: none is set.
+  std::int64_t nextAlarm() const noexcept;
+
   void post(Task& t) noexcept override;
   using IoReactor::post;
   bool isCurrent() const noexcept override;
@@ -79,6 +85,8 @@ class ReactorIo final : public IoReactor {
   void change(int fd, IoHandler& handler, IoInterest interest) noexcept override;
   void remove(int fd, IoHandler& handler) noexcept override;
   ReadBuffer& readBuffer() noexcept override { return read_buffer_; }
+  void setAlarm(IoAlarm& alarm, std::int64_t due) noexcept override;
+  void cancelAlarm(IoAlarm& alarm) noexcept override;
 
  private:
   Parker& parker_;
@@ -87,6 +95,7 @@ class ReactorIo final : public IoReactor {
   std::atomic<int> sockets_{0};
   std::unique_ptr<Poller> poller_;  // made by the reactor, dies with the engine: wake() may come until then
   ReadBuffer read_buffer_;
+  std::vector<IoAlarm*> alarms_;  // those that are set: few
 };
 
 }  // namespace mqclient::base

@@ -315,10 +315,11 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
       const std::int64_t supervise_at = index == 0 ? superviseListeners() : kNoDeadline;
       const bool ran = runReady(here);
       const bool posted = self.io.run();
-      if (fired || ran || posted) {
+      const bool rang = self.io.ring();
+      if (fired || ran || posted || rang) {
         self.io.look();
       } else {
-        sleep(index, supervise_at);
+        sleep(index, std::min(supervise_at, self.io.nextAlarm()));
         self.io.deliver();
       }
     }

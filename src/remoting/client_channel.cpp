@@ -79,7 +79,9 @@ void ClientChannel::become(State to, std::string_view why) {
 void ClientChannel::invoke(Ref<ClientChannel> to, Invocation& i, Pace pace) noexcept {
   ClientChannel& c = *to;
   i.alive = std::move(to);
-  base::IoReactor* const home = pace == Pace::kGather ? c.home_.load(std::memory_order_relaxed) : nullptr;
+  // At rest frames gather in the output: then the sender runs all, and what it touched stays in its core's cache.
+  const bool gathers = pace == Pace::kGather && !c.rests_.load(std::memory_order_relaxed);
+  base::IoReactor* const home = gathers ? c.home_.load(std::memory_order_relaxed) : nullptr;
   if (!home) return c.strand_.post(i);
   if (!c.strand_.enqueue(i)) return;
   c.home_turn_.alive = Ref<Object>(&c);  // the strand is ours: the invocation keeps the channel until it has run
@@ -414,6 +416,10 @@ void ClientChannel::onFrame(Chain&& frame) noexcept {
     return;
   }
   if (sent_.empty()) quiet_since_ = strand_.engine().coarseNow();  // while something is pending nobody asks
+  const auto overtaken = static_cast<std::uint32_t>(std::min<std::uint64_t>(received_ - i->received_before, INT32_MAX));
+  if (overtaken < least_overtaken_.load(std::memory_order_relaxed)) {
+    least_overtaken_.store(overtaken, std::memory_order_relaxed);
+  }
   finish(*i, std::move(command));
   if (sent_.empty() && state_ == State::kOpen && MQ_BUGGIFY(strand_.engine(), kIdleConnectionCloses)) {
     closeConnection(Error(ErrorCode::kConnectionLost, "nothing is asked of " + address_ + " now"));

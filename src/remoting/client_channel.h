@@ -84,6 +84,7 @@ class ClientChannel final : public ConnectionHandler {
 
  private:
   friend struct Invocation;
+  static constexpr std::uint32_t kNothingAnswered = UINT32_MAX;
   enum class State : std::uint8_t { kIdle, kConnecting, kOpen, kClosing, kEnded };
   struct HomeTurn final : base::Task {
     explicit HomeTurn(ClientChannel& c) noexcept : channel(c) {}
@@ -104,6 +105,11 @@ class ClientChannel final : public ConnectionHandler {
   void onDropped(std::uint64_t tag, FrameFate fate) noexcept override;
   void onClosed(const Error& why) noexcept override;
   bool moreUnderWay() const noexcept override { return sent_.size() > 1; }  // the one being sent is in it
+  std::uint32_t takeLeastOvertaken() noexcept override {
+    const std::uint32_t least = least_overtaken_.exchange(kNothingAnswered, std::memory_order_relaxed);
+    return least == kNothingAnswered ? 0 : least;
+  }
+  void onRest(bool rests) noexcept override { rests_.store(rests, std::memory_order_relaxed); }
 
   void become(State to, std::string_view why);
   void start(Invocation& i);
@@ -144,6 +150,8 @@ class ClientChannel final : public ConnectionHandler {
   const std::string address_;
   std::atomic<base::IoReactor*> home_{nullptr};  // of the open connection; lives as long as the engine
   HomeTurn home_turn_;                           // of whoever found the strand idle
+  std::atomic<bool> rests_{false};               // the open connection does
+  std::atomic<std::uint32_t> least_overtaken_{kNothingAnswered};
   base::Strand strand_;
 
   State state_ = State::kIdle;

@@ -27,9 +27,11 @@ class OutputBytes {
     return runtime_.load(std::memory_order_relaxed) <= static_cast<std::int64_t>(kRuntimeOutputMax);
   }
   bool overBound() const noexcept { return used_.load() > kOutputBytesMax; }
-  void add(std::size_t bytes) noexcept {
+  /// Answers what there is now.
+  std::size_t add(std::size_t bytes) noexcept {
     const std::size_t before = used_.fetch_add(bytes);
     count(counted(before + bytes) - counted(before));
+    return before + bytes;
   }
   /// What was added before. Answers what is left.
   std::size_t remove(std::size_t bytes) noexcept {

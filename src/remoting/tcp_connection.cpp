@@ -34,6 +34,16 @@ constexpr std::size_t kDropsPerStep = 64;
 constexpr std::size_t kCopiedBytes = 8u << 10;
 /// Bytes cut and not yet handed on, beyond which an accepted connection is not read.
 constexpr std::size_t kUnhandledMax = 1u << 20;
+/// Bytes that gather in the output of a connection at rest before one of those who send writes them.
+constexpr std::size_t kGatheredMax = 48u << 10;
+/// A connection rests between two readings if each answer that came had at least so many other frames before it: for a
+/// kRestPart-th of what an answer takes, kRestMax at most, and not at all below kRestMin.
+constexpr std::uint32_t kOthersForRest = 32;
+constexpr std::int64_t kRestPart = 10;
+constexpr base::Nanos kRestMin{100'000};
+constexpr base::Nanos kRestMax{500'000};
+constexpr base::Nanos kMeasured{1'000'000};      // over how long the rate of frames is measured
+constexpr base::Nanos kMeasuredMax{20'000'000};  // beyond it was a pause that was measured
 
 }  // namespace
 
@@ -95,7 +105,8 @@ TcpConnection::TcpConnection(Ref<base::Engine> engine, base::IoReactor& home, De
       output_(home.runtimeOutput()),
       output_task_(*this),
       socket_(std::move(socket)),
-      close_task_(*this) {}
+      close_task_(*this),
+      rest_alarm_(*this) {}
 
 TcpConnection::~TcpConnection() {
   assert(!first_ && word_.load(std::memory_order_relaxed) <= kClosed);
@@ -153,10 +164,12 @@ void TcpConnection::send(Chain frame, std::uint64_t tag, base::SteadyTime useful
   if (closing_.load(std::memory_order_acquire)) return reportDropped(tag);
   const std::size_t size = frame.size();
   auto* const out = new OutFrame(std::move(frame), tag, useful_until);
-  output_.add(size);  // first: its owner may write and uncount it at once
+  const std::size_t waiting = output_.add(size);  // first: its owner may write and uncount it at once
   switch (push(*out)) {
     case Push::kQueued:
-      return;
+      if (waiting < kGatheredMax || !output_rests_.load() || !output_rests_.exchange(false)) return;
+      output_task_.alive = Ref<Object>(this);
+      return base::after(*engine_, output_task_);
     case Push::kClosed:
       delete out;
       output_.remove(size);
@@ -167,7 +180,7 @@ void TcpConnection::send(Chain frame, std::uint64_t tag, base::SteadyTime useful
   // A client that waits for nothing else writes itself, which saves the wake of the reactor; what follows an unanswered
   // request gathers at home. A server writes after the activation: all its answers in one call.
   if (!serves_ && strand().isCurrent()) {
-    if (handler_->moreUnderWay()) return continueAtHome();
+    if (handler_->moreUnderWay()) return gather();
     base::BlockingCall::offer(*this, *this);
   }
   output_task_.alive = Ref<Object>(this);
@@ -195,6 +208,13 @@ void TcpConnection::close(Error why) noexcept {
 void TcpConnection::abort(Error why) noexcept {
   aborted_.store(true, std::memory_order_release);
   close(std::move(why));
+}
+
+void TcpConnection::gather() noexcept {
+  output_rests_.store(true);
+  // At rest: its end writes, or who brings more than should wait. Else, or if it just ended, the home reactor does.
+  if (resting_.load() || !output_rests_.exchange(false)) return;
+  continueAtHome();
 }
 
 // ---- output, its owner
@@ -331,7 +351,8 @@ void TcpConnection::writeFailed() noexcept {
 
 void TcpConnection::setInterest() noexcept {
   if (!registered_) return;
-  home_.change(socket_.get(), *this, {.read = reading_ && reader_ != Reader::kLent, .write = write_armed_});
+  const bool read = reading_ && reader_ != Reader::kLent && !resting_.load(std::memory_order_relaxed);
+  home_.change(socket_.get(), *this, {.read = read, .write = write_armed_});
 }
 
 void TcpConnection::armWriting(bool armed) noexcept {
@@ -353,7 +374,10 @@ void TcpConnection::onIo(base::IoEvents events) noexcept {
     writeTurn();
   }
   if (!registered_) return;
-  if ((events.readable || events.ended) && reading_) return read();
+  if ((events.readable || events.ended) && reading_) {
+    read();
+    return considerRest();
+  }
   if (!events.ended) return;
   int error = 0;
   socklen_t size = sizeof error;
@@ -377,6 +401,53 @@ void TcpConnection::read() noexcept {
     reader_ = Reader::kNobody;
   }
   if (got == Got::kEnd) lost(Error(ErrorCode::kConnectionLost, std::move(why)));
+}
+
+// ---- rests (docs/decisions/0014-rests.md)
+
+void TcpConnection::considerRest() noexcept {
+  if (serves_) return;
+  const std::size_t frames = frames_cut_.load(std::memory_order_relaxed);
+  if (std::exchange(frames_known_, frames) == frames || !registered_) return endRest();
+  const base::SteadyTime now = engine_->now();
+  if (const base::Nanos measured = now - measured_at_; measured >= kMeasured) {
+    const auto all = static_cast<std::int64_t>(frames - std::exchange(frames_measured_, frames));
+    nanos_a_frame_ = measured <= kMeasuredMax ? measured.count() / all : 0;
+    measured_at_ = now;
+  }
+  const std::uint32_t others = handler_->takeLeastOvertaken();
+  if (others < kOthersForRest) return endRest();
+  // An answer takes about as long as `others` frames take to come. A rest is a tenth of that.
+  const base::Nanos rest = std::min(base::Nanos(nanos_a_frame_ * others / kRestPart), kRestMax);
+  if (rest < kRestMin) return endRest();
+  home_.setAlarm(rest_alarm_, (now + rest).time_since_epoch().count());
+  if (resting_.load(std::memory_order_relaxed)) return;
+  handler_->onRest(true);
+  base::MutexLock lock(reading_mutex_);
+  resting_.store(true);
+  setInterest();
+}
+
+void TcpConnection::stopResting() noexcept {
+  if (!resting_.load(std::memory_order_relaxed)) return;
+  home_.cancelAlarm(rest_alarm_);
+  handler_->onRest(false);
+  base::MutexLock lock(reading_mutex_);
+  resting_.store(false);
+  setInterest();
+}
+
+void TcpConnection::endRest() noexcept {
+  stopResting();
+  if (output_rests_.load() && output_rests_.exchange(false)) writeTurn();
+}
+
+void TcpConnection::goOnAfterRest() noexcept {
+  if (closing_.load()) return;  // its task is on the way
+  const Ref<Object> keep(this);
+  if (output_rests_.exchange(false)) writeTurn();
+  if (registered_ && reading_) read();
+  considerRest();
 }
 
 TcpConnection::Got TcpConnection::receive(base::ReadBuffer& buffer, std::string& why) noexcept {
@@ -451,6 +522,7 @@ void TcpConnection::cut(Slice chunk) noexcept {
     }
     if (!*frame) break;
     any = true;
+    frames_cut_.store(frames_cut_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     if (!batch) batch = new FrameBatch(*this);
     // Pieces are joined here: those who read the body would join them inside a strand, megabytes at a time (S6).
     batch->add((*frame)->count() > 1 ? Chain((*frame)->flatten()) : std::move(**frame));
@@ -534,6 +606,7 @@ void TcpConnection::closeAtHome() noexcept {
     return;
   }
   if (registered_) {
+    stopResting();
     {
       base::MutexLock lock(reading_mutex_);
       if (reader_ == Reader::kLent) {  // comes again with it
@@ -545,7 +618,7 @@ void TcpConnection::closeAtHome() noexcept {
     }
     home_.remove(socket_.get(), *this);
   }
-  if (waiting_ || push(close_node_) == Push::kOwner) finishClose();
+  if (waiting_ || output_rests_.exchange(false) || push(close_node_) == Push::kOwner) finishClose();
   // else the output's owner finds close_node_ and brings the output here
 }
 

@@ -27,12 +27,15 @@ namespace mqclient::remoting {
 /// Output    word_ is a strand's word: idle, owned, the newest waiting frame, or closed. Who pushes to an idle output
 ///           owns it until it is empty, and either writes outside strands after the current activation (which gathers
 ///           the answers of that activation) or hands it to the home reactor, as does every owner that meets a full
-///           kernel buffer, its turn's bound, an error or the close (N2). Owners never wait.
+///           kernel buffer, its turn's bound, an error or the close (N2). Owners never wait. While the connection
+///           rests nobody owns it: output_rests_ says so, and who takes that back does.
 /// Close     only the home reactor closes the descriptor, and only as the output's owner: no writer can hold it (N3).
 /// Input     the home reactor cuts frames and posts them to the handler's strand in batches. An accepted end whose
 ///           output is beyond its bound, whose handler takes no more, or whose strand does not come to its frames, is
 ///           read no further (N5). Reading is lent to a thread that waits for the answer to the only request under way:
 ///           it receives and cuts, while the poller does not ask for bytes (docs/decisions/0009-who-reads.md).
+/// Rest      a client's end that has many requests under way, and reads few answers at a time, lets both directions
+///           gather for a part of what an answer takes (docs/decisions/0014-rests.md).
 /// Lifetime  keeps itself from start() until the descriptor is closed; handler and connection hold each other until
 ///           onClosed.
 class TcpConnection final : public Connection, public base::AnswerSource, private base::IoHandler {
@@ -87,6 +90,11 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
     }
     TcpConnection& connection;
   };
+  struct RestAlarm final : base::IoAlarm {
+    explicit RestAlarm(TcpConnection& c) noexcept : connection(c) {}
+    void onAlarm() noexcept override { connection.goOnAfterRest(); }
+    TcpConnection& connection;
+  };
   struct WatchTimer final : base::Timer {
     WatchTimer(TcpConnection& c, base::Strand& strand) noexcept : Timer(strand), connection(c) {}
     void onTimer() noexcept override;
@@ -102,6 +110,8 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   Push push(OutFrame& frame) noexcept;
   void outputShrank(std::size_t bytes) noexcept;
   void reportDropped(std::uint64_t tag) noexcept;
+  /// The output, which is the caller's, waits for others.
+  void gather() noexcept;
   // ---- output: its owner, outside strands
   void writeTurn() noexcept;
   /// Takes what was pushed since; `leave` is what the word becomes.
@@ -124,6 +134,11 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   // ---- the home reactor
   void onIo(base::IoEvents events) noexcept override;
   void read() noexcept;
+  /// After a reading: reads and writes no more for a while, if it pays.
+  void considerRest() noexcept;
+  void stopResting() noexcept;
+  void endRest() noexcept;
+  void goOnAfterRest() noexcept;
   void waitForRoom() noexcept;
   void dropExpiredAtHome() noexcept;
   void writeFailed() noexcept;
@@ -163,6 +178,8 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   std::atomic<std::size_t> unhandled_{0};  // bytes cut and not yet handed on
   std::atomic<bool> read_paused_{false};   // somebody must resume reading once unhandled_ has shrunk
   std::atomic<bool> held_back_{false};     // frames are held: whoever makes room resumes
+  std::atomic<bool> resting_{false};       // written by the home reactor
+  std::atomic<bool> output_rests_{false};  // the output is owned by who takes this back
   Error close_why_{ErrorCode::kConnectionLost, {}};
 
   // The output's owner, whichever thread that is
@@ -184,6 +201,11 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   base::SteadyTime watch_due_ = base::SteadyTime::max();
   CloseTask close_task_;
   OutFrame close_node_;
+  RestAlarm rest_alarm_;
+  std::size_t frames_known_ = 0;     // of frames_cut_, when a rest was last considered
+  std::size_t frames_measured_ = 0;  // of frames_cut_, when their rate was last measured
+  base::SteadyTime measured_at_{};   // the same
+  std::int64_t nanos_a_frame_ = 0;   // what was measured then
 
   // Who may read. Written by the home reactor under the lock, which only others need for reading them.
   base::Mutex reading_mutex_;
@@ -194,6 +216,7 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   base::WaitSeat* borrower_ MQ_GUARDED_BY(reading_mutex_) = nullptr;  // while lent
   bool close_waits_ MQ_GUARDED_BY(reading_mutex_) = false;            // for the reading to come back
   protocol::FrameSplitter splitter_;                                  // of whoever has the reading
+  std::atomic<std::size_t> frames_cut_{0};                            // by the same
 
   // The handler's strand
   std::deque<base::Chain> held_;

@@ -39,6 +39,11 @@ class ConnectionHandler : public base::Object {
   /// Asked by send() inside strand(): more is under way here than the frame just given, so the transport may let frames
   /// gather instead of writing this one at once (N2).
   virtual bool moreUnderWay() const noexcept { return false; }
+  /// The fewest other frames that came between a request and its answer, of the answers since the last time it was
+  /// asked: how much is under way here, for whom it would be least. 0: nothing can be said. Any thread.
+  virtual std::uint32_t takeLeastOvertaken() noexcept { return 0; }
+  /// The connection rests: what is sent meanwhile, beside others, gathers in its output. Any thread.
+  virtual void onRest(bool /*rests*/) noexcept {}
   /// Asked of an accepted end inside strand() before each frame: false, and this frame and those behind it wait in the
   /// transport, which soon reads no further, until Connection::framesWanted().
   virtual bool takesFrames() noexcept { return true; }

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -167,6 +168,12 @@ struct TcpEnd final : ConnectionHandler {
     last = std::move(connection);
     closed.add();
   }
+  bool moreUnderWay() const noexcept override { return more_under_way; }
+  std::uint32_t takeLeastOvertaken() noexcept override { return overtaken; }
+  void onRest(bool rests) noexcept override {
+    if (rests) began_rest.add();
+    if (!rests) ended_rest.add();
+  }
   Ref<Connection> link() {
     const std::lock_guard lock(mutex);
     return connection;
@@ -185,7 +192,9 @@ struct TcpEnd final : ConnectionHandler {
   std::size_t bytes = 0;
   std::vector<std::pair<std::uint64_t, FrameFate>> dropped;
   std::optional<Error> why;
-  Count connected, heard, closed;
+  Count connected, heard, closed, began_rest, ended_rest;
+  std::atomic<bool> more_under_way{false};
+  std::atomic<std::uint32_t> overtaken{0};
   std::function<void(TcpEnd&, const Chain&)> on_frame;  // set before the connection
   bool keep_frames = true;
 };

@@ -459,6 +459,48 @@ TEST_F(TcpTransportTest, WithoutDescriptorsConnectionsAreRefusedAndLaterAccepted
   EXPECT_GT(acceptor_->accepted.get(), accepted);
 }
 
+TEST_F(TcpTransportTest, AReactorsAlarmsRingWhenTheyAreDue) {
+  struct Alarm final : base::IoAlarm {
+    void onAlarm() noexcept override {
+      at = engine->now();
+      if (--again > 0) home->setAlarm(*this, (at + 200us).time_since_epoch().count());
+      rang.add();
+    }
+    base::Engine* engine = nullptr;
+    base::IoReactor* home = nullptr;
+    int again = 0;
+    base::SteadyTime at{};
+    Count rang;
+  };
+  base::IoReactor* const home = engine_->joinIo();
+  ASSERT_TRUE(home);
+  Alarm repeated;
+  Alarm moved;
+  Alarm cancelled;
+  for (Alarm* a : {&repeated, &moved, &cancelled}) {
+    a->engine = engine_.get();
+    a->home = home;
+  }
+  repeated.again = 5;
+  const base::SteadyTime began = engine_->now();
+  home->post(Ref<base::Object>(engine_), [&] {
+    const auto in = [&](base::Nanos n) { return (began + n).time_since_epoch().count(); };
+    home->setAlarm(cancelled, in(1ms));
+    home->setAlarm(moved, in(1us));
+    home->setAlarm(repeated, in(100us));
+    home->setAlarm(moved, in(3ms));
+    home->cancelAlarm(cancelled);
+    home->cancelAlarm(cancelled);
+  });
+  EXPECT_TRUE(repeated.rang.reaches(5));
+  EXPECT_TRUE(moved.rang.reaches(1));
+  EXPECT_GE(moved.at - began, 3ms);
+  EXPECT_GE(repeated.at - began, 900us);
+  EXPECT_EQ(moved.rang.get(), 1);
+  EXPECT_EQ(cancelled.rang.get(), 0);
+  home->leave();
+}
+
 TEST_F(TcpTransportTest, AReactorRunsWhatIsPostedInOrderAndOutsideStrands) {
   base::IoReactor* const home = engine_->joinIo();
   ASSERT_TRUE(home);
