@@ -48,6 +48,18 @@ def count_tests(binary):
     return sum(1 for line in out.splitlines() if line.startswith("  "))
 
 
+def of_failed(text, failed):
+    """What a program printed from the begin of each failed test to its end; all of it if that says nothing."""
+    parts = []
+    for test in failed:
+        begin = text.find(f"[ RUN      ] {test.split(' ')[0]}\n")
+        if begin < 0:
+            return text[-OUTPUT_KEPT:]
+        end = re.compile(r"^\[  FAILED  \] .*\n", re.M).search(text, begin)
+        parts.append(text[begin : end.end() if end else len(text)])
+    return "".join(parts)[-OUTPUT_KEPT:]
+
+
 def run_one(job):
     """Runs one shard; answers (name, passed, [failed test names], seconds, output)."""
     name, binary, shard, shards, seconds_allowed = job
@@ -116,7 +128,7 @@ def main():
                 if args.repeat == 1 or bad:
                     print(f"{'FAILED' if bad else 'ok    '} {name}{part}: {ok} passed, {len(bad)} failed, {seconds:.1f} s")
                 if bad:
-                    print(text[-OUTPUT_KEPT:])
+                    print(of_failed(text, bad))
                 sys.stdout.flush()
         passed += turn_passed
         if args.repeat > 1:
