@@ -89,8 +89,9 @@ bool isDelayed(std::string_view level) {
 struct OffsetDigits {
   std::array<char, 16> digits;
   explicit OffsetDigits(std::int64_t offset) noexcept {
-    auto rest = static_cast<std::uint64_t>(offset);
-    for (std::size_t i = digits.size(); i-- > 0; rest >>= 4) digits[i] = "0123456789ABCDEF"[rest & 0xF];
+    const auto value = static_cast<std::uint64_t>(offset);
+    protocol::putHex32(protocol::putHex32(digits.data(), static_cast<std::uint32_t>(value >> 32)),
+                       static_cast<std::uint32_t>(value));
   }
 };
 

@@ -49,14 +49,14 @@ void Chain::dropSlices() noexcept {
   count_ = bytes_ = 0;
 }
 
-Slice Chain::takeFront() noexcept {
-  Slice front = std::move(inside_.slices[0]);
+Slice Chain::takeFrontOfMore() noexcept {
+  Slice front = std::exchange(inside_.slices[0], std::move(inside_.slices[1]));
   bytes_ -= front.size();
   --count_;
-  if (count_ > 0) inside_.slices[0] = std::move(inside_.slices[1]);
   if (count_ >= kInside) {
     inside_.slices[1] = std::move(more_->front());
     more_->erase(more_->begin());
+    if (more_->empty()) more_.reset();
   } else {
     inside_.slices[count_].~Slice();
   }

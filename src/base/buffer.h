@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <span>
@@ -111,7 +112,14 @@ class Chain {
     if (count_ != 0) dropSlices();
   }
   /// Gives the first slice away; there is one.
-  Slice takeFront() noexcept;
+  Slice takeFront() noexcept {
+    if (count_ > 1) [[unlikely]]
+      return takeFrontOfMore();
+    Slice front = std::move(inside_.slices[0]);
+    inside_.slices[0].~Slice();
+    count_ = bytes_ = 0;
+    return front;
+  }
   /// Everything in one slice: the only slice itself if there is just one, else a copy.
   Slice flatten() const&;
   Slice flatten() && { return count_ == 1 ? takeFront() : std::as_const(*this).flatten(); }
@@ -125,25 +133,19 @@ class Chain {
     Slice slices[kInside];
   };
   void dropSlices() noexcept;
+  Slice takeFrontOfMore() noexcept;
   Slice& at(std::size_t i) noexcept { return i < kInside ? inside_.slices[i] : (*more_)[i - kInside]; }
-  /// This one is empty.
+  /// This one is empty. The slices move with their bytes, and the other one forgets them: nothing in them points into
+  /// itself, and to move and destroy them one by one costs thrice as much.
   void takeFrom(Chain& other) noexcept {
     if (other.count_ == 0) return;
-    take(other, 0);
-    if (other.count_ > 1) {
-      take(other, 1);
-      more_ = std::move(other.more_);
-    }
-    count_ = std::exchange(other.count_, 0);
-    bytes_ = std::exchange(other.bytes_, 0);
-  }
-  void take(Chain& other, std::size_t i) noexcept {
-    ::new (static_cast<void*>(&inside_.slices[i])) Slice(std::move(other.inside_.slices[i]));
-    other.inside_.slices[i].~Slice();
+    std::memcpy(static_cast<void*>(this), static_cast<const void*>(&other), sizeof other);
+    static_cast<void>(other.more_.release());
+    other.count_ = other.bytes_ = 0;
   }
 
-  Inside inside_;  // the first count_ are there
-  std::unique_ptr<std::vector<Slice>> more_;
+  Inside inside_;                             // the first count_ are there
+  std::unique_ptr<std::vector<Slice>> more_;  // while there are more than fit inside
   std::size_t count_ = 0;
   std::size_t bytes_ = 0;
 };

@@ -177,8 +177,32 @@ base::Chain FrameSplitter::take(std::size_t size) {
   return frame;
 }
 
+std::size_t FrameSplitter::plainFrame(const base::Slice& piece) const noexcept {
+  if (piece.size() < kFramePrefix) return 0;
+  const std::size_t size = std::size_t{base::getBe32(piece.data())} + kLengthField;
+  const std::uint32_t word = base::getBe32(piece.data() + kLengthField);
+  const std::size_t header = word & 0xFFFFFFu;
+  if (size > piece.size() || size > limits_.frameBytes || size < kFramePrefix) return 0;
+  if (word >> 24 > static_cast<unsigned>(SerializeType::ROCKETMQ)) return 0;
+  return header > 0 && header <= size - kFramePrefix && header <= limits_.headerBytes ? size : 0;
+}
+
 Result<std::optional<base::Chain>> FrameSplitter::next() {
   using Frame = std::optional<base::Chain>;
+  if (pieces_.size() == 1 && gathered_ == 0 && checked_ == 0) {
+    base::Slice& piece = pieces_.front();
+    if (const std::size_t size = plainFrame(piece); size != 0) {
+      piece_bytes_ -= size;
+      if (piece_bytes_ != 0) {
+        base::Slice frame = piece.sub(0, size);
+        piece.dropFront(size);
+        return Result<Frame>(std::in_place, std::in_place, std::move(frame));
+      }
+      Result<Frame> last(std::in_place, std::in_place, std::move(piece));
+      pieces_.clear();
+      return last;
+    }
+  }
   if (broken_) return *broken_;
   const std::size_t there = buffered();
   if (checked_ < kPeek && there > checked_) {

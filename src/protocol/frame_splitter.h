@@ -35,6 +35,8 @@ class FrameSplitter {
   static constexpr std::size_t kPeek = 8;
   static constexpr std::size_t kPiecesMax = 16;
 
+  /// The size of the frame that `piece` begins with: a whole one whose first bytes leave nothing to say. Else 0.
+  std::size_t plainFrame(const base::Slice& piece) const noexcept;
   std::size_t peek(std::byte (&to)[kPeek]) noexcept;
   std::optional<Error> check(std::size_t have, const std::byte (&head)[kPeek]);
   base::Chain take(std::size_t size);

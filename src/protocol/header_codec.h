@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstdint>
 #include <cstring>
@@ -121,6 +122,10 @@ class BinaryHeaderWriter {
   template <class N>
   [[gnu::always_inline]] void number_(std::string_view key, N value) noexcept {
     char* value_at = key_(key);
+    if (value >= 0 && value <= 9) {  // most are
+      *value_at = static_cast<char>('0' + value);
+      return end_(value_at, value_at + 1);
+    }
     end_(value_at, std::to_chars(value_at, value_at + kNumberMax, value).ptr);
   }
 
@@ -219,17 +224,37 @@ base::Chain encodeFrame(const FixedPart& fixed, const Header& header, base::Chai
 /// does.
 bool parseNumber(std::string_view text, std::int32_t& to) noexcept;
 bool parseNumber(std::string_view text, std::int64_t& to) noexcept;
+/// Eight digits at once. False: they are not all digits.
+inline bool parseEightDigits(const char* at, std::uint64_t& to) noexcept {
+  static_assert(std::endian::native == std::endian::little);
+  constexpr std::uint64_t kHighHalves = 0xF0F0F0F0F0F0F0F0;
+  std::uint64_t x;
+  std::memcpy(&x, at, sizeof x);
+  const std::uint64_t beyond_nine = x + 0x0606060606060606;  // carries into the high half what is no digit
+  if (((x & kHighHalves) | (beyond_nine & kHighHalves) >> 4) != 0x3333333333333333) return false;
+  x = (x & 0x0F0F0F0F0F0F0F0F) * (10 * 256 + 1) >> 8;  // neighbours joined: of two digits, of four, of eight
+  x = (x & 0x00FF00FF00FF00FF) * (100 * 65'536 + 1) >> 16;
+  to = (x & 0x0000FFFF0000FFFF) * (10'000 * 4'294'967'296 + 1) >> 32;
+  return true;
+}
 /// Most numbers are short and have no sign: not worth a call.
 template <class N>
 requires(std::is_same_v<N, std::int32_t> || std::is_same_v<N, std::int64_t>) bool parseValue(std::string_view text,
                                                                                              N& to) noexcept {
   if (text.empty() || text.size() > std::numeric_limits<N>::digits10) return parseNumber(text, to);
-  N value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return parseNumber(text, to);
-    value = static_cast<N>(value * 10 + (c - '0'));
+  std::uint64_t value = 0;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  if (end - at >= 8) {
+    if (!parseEightDigits(at, value)) return parseNumber(text, to);
+    at += 8;
   }
-  to = value;
+  for (; at != end; ++at) {
+    const unsigned digit = static_cast<unsigned char>(*at) - unsigned{'0'};
+    if (digit > 9) return parseNumber(text, to);
+    value = value * 10 + digit;
+  }
+  to = static_cast<N>(value);
   return true;
 }
 inline bool parseValue(std::string_view text, std::string_view& to) noexcept {
@@ -313,15 +338,18 @@ bool fillInOrder(const ExtFields& ext, To& header, std::uint64_t& seen) {
   const auto take = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
     constexpr auto field = std::get<I>(Header::fields());
     if (at == end) return true;
-    const ExtFields::Entry e = *ExtFields::Iterator(at);
-    if (e.key.size() != field.name.size() || std::memcmp(e.key.data(), field.name.data(), field.name.size()) != 0) {
+    // By the length that the name should have: where the value lies is known before the key was read.
+    constexpr std::size_t kName = field.name.size();
+    if (base::getBe16(at) != kName || std::memcmp(at + ExtFields::kKeyLength, field.name.data(), kName) != 0) {
       return true;
     }
-    at = e.value.data() + e.value.size();
+    constexpr std::size_t kValueAt = ExtFields::kKeyLength + kName;
+    const std::string_view value(at + kValueAt + ExtFields::kValueLength, base::getBe32(at + kValueAt));
+    at = value.data() + value.size();
     using T = std::remove_cvref_t<decltype(header.*field.member)>;
-    if (isNumber<T>() && e.value.empty()) return true;  // Java's null
+    if (isNumber<T>() && value.empty()) return true;  // Java's null
     seen |= std::uint64_t{1} << I;
-    return parseValue(e.value, header.*field.member);
+    return parseValue(value, header.*field.member);
   };
   const bool read = [&]<std::size_t... I>(std::index_sequence<I...>) {
     return (take(std::integral_constant<std::size_t, I>{}) && ...);

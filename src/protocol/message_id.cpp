@@ -87,10 +87,10 @@ UniqIdGenerator::UniqIdGenerator(const RecordHost& address, std::uint32_t pid, s
 
 void UniqIdGenerator::nextTo(char* to, std::int64_t wall_ms) noexcept {
   const std::int64_t start = monthStartMillis(wall_ms, utc_offset_seconds_);
-  char varying[6];
-  base::putBe32(varying, static_cast<std::uint32_t>(wall_ms - start));
-  base::putBe16(varying + 4, static_cast<std::uint16_t>(counter_.fetch_add(1, std::memory_order_relaxed)));
-  putHex(std::copy(prefix_.begin(), prefix_.end(), to), varying, sizeof varying);
+  char counter[2];
+  base::putBe16(counter, static_cast<std::uint16_t>(counter_.fetch_add(1, std::memory_order_relaxed)));
+  to = std::copy(prefix_.begin(), prefix_.end(), to);
+  putHex(putHex32(to, static_cast<std::uint32_t>(wall_ms - start)), counter, sizeof counter);
 }
 
 std::string UniqIdGenerator::next(std::int64_t wall_ms) {

@@ -7,9 +7,21 @@
 #include <string>
 #include <string_view>
 
+#include "base/buffer.h"
 #include "protocol/message_record.h"
 
 namespace mqclient::protocol {
+
+/// The eight hexadecimal digits of `value`, upper case, at `to`. Answers where they end.
+inline char* putHex32(char* to, std::uint32_t value) noexcept {
+  std::uint64_t digits = value;  // spread out, a byte each
+  digits = (digits | digits << 16) & 0x0000FFFF0000FFFF;
+  digits = (digits | digits << 8) & 0x00FF00FF00FF00FF;
+  digits = (digits | digits << 4) & 0x0F0F0F0F0F0F0F0F;
+  const std::uint64_t letters = (digits + 0x0606060606060606) >> 4 & 0x0101010101010101;
+  base::putBe64(to, digits + 0x3030303030303030 + letters * ('A' - '9' - 1));
+  return to + 8;
+}
 
 /// Where a message lies: upper-case hex of the store's address, port i32 and commit-log offset i64, 32 digits or, with
 /// IPv6, 56. MessageDecoder.createMessageId

@@ -88,6 +88,15 @@ std::optional<Error> decodeBinaryHeader(base::Slice source, std::string_view hea
     // Lengths are compared with what is left, never added to a pointer before that. Read as unsigned numbers, negative
     // ones are larger than any header.
     constexpr std::size_t kLengths = ExtFields::kKeyLength + ExtFields::kValueLength;
+    // Keys of one letter, which a send has: where their values' lengths lie need not be read first.
+    if (left > kLengths && base::getBe16(field) == 1) {
+      const std::size_t value = base::getBe32(field + ExtFields::kKeyLength + 1);
+      if (value > left - kLengths - 1) return corrupt(kBadValue);
+      longest = std::max(longest, value);
+      field += kLengths + 1 + value;
+      left -= kLengths + 1 + value;
+      continue;
+    }
     const std::size_t key = left < ExtFields::kKeyLength ? kNegativeKey : base::getBe16(field);
     if (key >= kNegativeKey || key > left - ExtFields::kKeyLength) return corrupt(kBadKey);
     if (left < kLengths + key) return corrupt(kBadValue);
@@ -105,6 +114,10 @@ std::optional<Error> decodeBinaryHeader(base::Slice source, std::string_view hea
 
 /// The bytes of `frame` from `from` on.
 base::Chain tail(base::Chain&& frame, std::size_t from) {
+  if (frame.count() == 1 && from < frame.size()) {
+    const std::size_t rest = frame.size() - from;
+    return base::Chain(frame.takeFront().sub(from, rest));
+  }
   while (!frame.empty() && from >= frame[0].size()) from -= frame.takeFront().size();
   if (from == 0 || frame.empty()) return std::move(frame);
   base::Slice first = frame.takeFront();

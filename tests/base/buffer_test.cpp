@@ -62,6 +62,34 @@ TEST(Chain, AppendsChainsByShareAndByMove) {
   EXPECT_EQ(a.count() + a.size(), 0U);
 }
 
+TEST(Chain, MovesWithItsSharesHoweverManySlicesItHas) {
+  for (std::size_t slices = 0; slices <= 4; ++slices) {
+    std::vector<std::weak_ptr<const void>> owners;
+    std::string text;
+    {
+      Chain from;
+      for (std::size_t i = 0; i < slices; ++i) {
+        const auto owner = std::make_shared<const std::string>(1, static_cast<char>('a' + i));
+        owners.emplace_back(owner);
+        text += *owner;
+        from.append(Slice(owner, owner->data(), 1));
+      }
+      Chain to(std::move(from));
+      EXPECT_EQ(to.toString(), text);
+      EXPECT_EQ(to.count(), slices);
+      EXPECT_EQ(from.count() + from.size(), 0U);  // NOLINT(bugprone-use-after-move): that is the promise
+      for (const auto& owner : owners) EXPECT_EQ(owner.use_count(), 1);
+      from = std::move(to);
+      EXPECT_EQ(from.toString(), text);
+      for (std::size_t i = 0; i < slices; ++i) EXPECT_EQ(from.takeFront().text(), text.substr(i, 1));
+      EXPECT_TRUE(from.empty());
+      from = Chain(Slice::copyOf(std::string_view("next")));  // finds nothing of the slices before
+      EXPECT_EQ(from.toString(), "next");
+    }
+    for (const auto& owner : owners) EXPECT_TRUE(owner.expired());
+  }
+}
+
 TEST(BlockWriter, FreezesWhatWasWritten) {
   BlockWriter w(16);
   EXPECT_EQ(w.capacity(), 16U);

@@ -153,6 +153,29 @@ TEST(Headers, NumbersAndTruthsAsJavaReadsThem) {
   EXPECT_FALSE(committed(""));
 }
 
+TEST(Headers, NumbersOfEveryLength) {
+  const auto read = [](std::string_view text) {
+    std::int64_t value = -1;
+    return detail::parseValue(text, value) ? std::optional(value) : std::nullopt;
+  };
+  const std::string digits = "1234567890123456789";
+  for (std::size_t n = 1; n <= digits.size(); ++n) {
+    const std::string text = digits.substr(digits.size() - n);
+    EXPECT_EQ(read(text), std::stoll(text));
+    EXPECT_EQ(read("-" + text), -std::stoll(text));
+    for (std::size_t i = 0; i < n; ++i) {
+      for (const char wrong : {'/', ':', ' ', '\0', 'a', '\xF0', '\xFA'}) {
+        std::string bad = text;
+        bad[i] = wrong;
+        EXPECT_FALSE(read(bad)) << bad;
+      }
+    }
+  }
+  EXPECT_EQ(read("9223372036854775807"), INT64_MAX);
+  EXPECT_FALSE(read("9223372036854775808"));
+  EXPECT_EQ(read("00000000000000000000012"), 12);
+}
+
 TEST(Headers, OptionalFieldsThatAreNotSetAreNotSent) {
   GetRouteInfoRequestHeader h;
   h.topic = "T";

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdio>
+
 #include "bytes.h"
 #include "protocol/hash.h"
 #include "protocol/header_codec.h"
@@ -88,6 +91,16 @@ TEST(OffsetMsgId, ReadsBackInEitherCase) {
   EXPECT_FALSE(parseOffsetMsgId(""));
   EXPECT_FALSE(parseOffsetMsgId("0A00000100002A9F000000000008AA5"));
   EXPECT_FALSE(parseOffsetMsgId("0A00000100002A9F000000000008AA5G"));
+}
+
+TEST(Hex, EightDigitsOfANumber) {
+  for (const std::uint32_t value : {0U, 9U, 10U, 0x9ABCDEF0U, 0x12345678U, 0xFFFFFFFFU, 0xA0A0F9F9U}) {
+    std::array<char, 9> expected{};
+    std::snprintf(expected.data(), expected.size(), "%08X", value);
+    std::array<char, 8> digits{};
+    EXPECT_EQ(putHex32(digits.data(), value), digits.data() + digits.size());
+    EXPECT_EQ(std::string_view(digits.data(), digits.size()), expected.data());
+  }
 }
 
 TEST(UniqId, Golden) {

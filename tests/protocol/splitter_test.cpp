@@ -94,6 +94,44 @@ TEST(FrameSplitter, ComplainsAsEarlyAsTheBytesAllow) {
   EXPECT_NE(errorOf(bytesOf("00000008 00 000004"), limits).find("limit is 3"), std::string::npos);
 }
 
+TEST(FrameSplitter, AWholeFrameIsJudgedAsItsBytesOneByOne) {
+  FrameLimits limits;
+  limits.headerBytes = 100;
+  limits.frameBytes = 400;
+  const std::string after = frameOf(0, "{}");
+  std::vector<std::string> frames{frameOf(0, ""),
+                                  frameOf(1, std::string(21, '\0')),
+                                  frameOf(2, "{}"),
+                                  frameOf(255, "{}"),
+                                  frameOf(0, std::string(100, ' '), "body"),
+                                  frameOf(0, std::string(101, ' '), "body"),
+                                  frameOf(0, "{}", std::string(390, 'x')),
+                                  frameOf(0, "{}", std::string(391, 'x')),
+                                  bytesOf("00000004 00 000000"),
+                                  bytesOf("00000004 00 000001"),
+                                  bytesOf("00000003 00 0000"),
+                                  bytesOf("fffffffe 00 000000")};
+  for (const std::string& frame : frames) {
+    FrameSplitter whole(limits);
+    feed(whole, frame + after);
+    FrameSplitter single(limits);
+    std::optional<Result<std::optional<base::Chain>>> said;
+    for (const char c : frame + after) {
+      feed(single, std::string_view(&c, 1));
+      said = single.next();
+      if (!*said || **said) break;
+    }
+    const auto next = whole.next();
+    ASSERT_EQ(next.has_value(), said->has_value()) << frame;
+    if (next) {
+      ASSERT_TRUE(*next && **said);
+      EXPECT_EQ((*next)->toString(), frame);
+      EXPECT_EQ((**said)->toString(), frame);
+      EXPECT_EQ(whole.buffered(), after.size());
+    }
+  }
+}
+
 TEST(FrameSplitter, AnErrorStays) {
   FrameSplitter splitter;
   feed(splitter, bytesOf("ffffffff"));
