@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/cache_line.h"
 #include "mqclient/error.h"
 #include "mqclient/future.h"
 
@@ -48,6 +49,8 @@ class [[nodiscard]] Completion {
   ~Completion() { abandon(); }
 
   explicit operator bool() const noexcept { return receiver_ != nullptr; }
+  /// This thread will settle it before long: the first `bytes` of the receiver come to its core meanwhile.
+  void expect(std::size_t bytes) const noexcept { fetchForWriting(receiver_, bytes); }
   void operator()(Result<T>&& result) && {
     if (Receiver<T>* r = std::exchange(receiver_, nullptr)) r->onResult(std::move(result));
   }

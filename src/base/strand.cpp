@@ -166,8 +166,8 @@ void Activation::wakeAfterTurn(Sleeper& s) noexcept {
 }
 
 void Activation::wakeSleepers() noexcept {
-  const std::uint32_t count = std::exchange(wakes_, 0);
-  for (std::uint32_t i = 0; i < count; ++i) Ref<Sleeper>::adopt(to_wake_[i])->wake();
+  // One that is woken may bring others.
+  while (wakes_ > 0) Ref<Sleeper>::adopt(to_wake_[--wakes_])->wake();
 }
 
 void Activation::runOne(Engine& engine, Runnable r) noexcept {

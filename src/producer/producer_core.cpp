@@ -271,6 +271,46 @@ void ProducerCore::whenCallbacksIdle(base::Completion<void> done) {
 
 // ---- sending
 
+namespace {
+
+/// Places that the sends which ended in this turn of a strand give back together: those who enter change the same word.
+/// One a thread, of one producer at a time.
+class Leaving final : public base::Sleeper {
+ public:
+  static Leaving& ofThisThread() {
+    thread_local const base::Ref<Leaving> mine = base::makeRef<Leaving>();
+    return *mine;
+  }
+  void add(ProducerCore& core, const FlowGate::Place& place) noexcept {
+    if (core_ != &core) wake();
+    const bool first = !core_;
+    core_ = &core;
+    all_.messages += place.messages;
+    all_.bytes += place.bytes;
+    if (all_.messages >= kTogether) return wake();
+    if (first) base::Activation::ofThisThread().wakeAfterTurn(*this);
+  }
+  void wake() noexcept override {
+    if (ProducerCore* const core = std::exchange(core_, nullptr)) core->leaveNow(std::exchange(all_, {}));
+  }
+
+ private:
+  static constexpr std::size_t kTogether = 32;
+  ProducerCore* core_ = nullptr;  // kept by the places
+  FlowGate::Place all_;
+};
+
+}  // namespace
+
+void ProducerCore::leave(const FlowGate::Place& place) noexcept {
+  if (place.epoch != 0 || !base::Activation::ofThisThread().inside()) return leaveNow(place);
+  Leaving::ofThisThread().add(*this, place);
+}
+
+void ProducerCore::leaveNow(const FlowGate::Place& place) noexcept {
+  if (gate_.leave(place) == FlowGate::Left::kNothing) Object::release();
+}
+
 SentId ProducerCore::completeProperties(std::string_view own, std::int64_t wall_ms, std::string& to) {
   const protocol::PropertiesView view(own);
   const auto given = own.empty() ? std::nullopt : view.find(protocol::kPropertyUniqClientMessageIdKeyIdx);
@@ -281,10 +321,12 @@ SentId ProducerCore::completeProperties(std::string_view own, std::int64_t wall_
   if (given) {
     id = {begin + static_cast<std::size_t>(given->data() - own.data()), given->size()};
   } else {
-    std::array<char, protocol::UniqIdGenerator::kSizeMax> made;
-    ids_.nextTo(made.data(), wall_ms);
-    protocol::appendProperty(to, protocol::kPropertyUniqClientMessageIdKeyIdx, {made.data(), ids_.size()});
-    id = {to.size() - 1 - ids_.size(), ids_.size()};  // a separator ends it
+    if (!to.empty() && to.back() != protocol::kPropertySeparator) to.push_back(protocol::kPropertySeparator);
+    to.append(protocol::kPropertyUniqClientMessageIdKeyIdx).push_back(protocol::kNameValueSeparator);
+    id = {to.size(), ids_.size()};
+    to.resize(to.size() + ids_.size());
+    ids_.nextTo(to.data() + id.at, wall_ms);
+    to.push_back(protocol::kPropertySeparator);
   }
   protocol::appendProperty(to, protocol::kPropertyWaitStoreMsgOk, kWaitYes);
   return id;

@@ -63,10 +63,10 @@ class ProducerCore final : public base::Object {
   }
   const std::string& group() const noexcept { return group_; }
   FlowGate& gate() noexcept { return gate_; }
-  /// Gives a send's place back: the last touch, this may end with it.
-  void leave(const FlowGate::Place& place) noexcept {
-    if (gate_.leave(place) == FlowGate::Left::kNothing) Object::release();
-  }
+  /// Gives a send's place back: the last touch, this may end with it. Inside a strand, at the end of its turn.
+  void leave(const FlowGate::Place& place) noexcept;
+  /// The same at once.
+  void leaveNow(const FlowGate::Place& place) noexcept;
   /// Where the futures of this producer call back.
   const std::shared_ptr<base::CallbackTarget>& callbackTarget() const noexcept { return callback_target_; }
   bool insideCallback() const noexcept { return callbacks_->insideCallback(); }

@@ -15,6 +15,8 @@ namespace {
 
 /// One try gets at least this much of the time, whatever the number of tries.
 constexpr base::Millis kTryMin{500};
+/// Of the future, written by who sent and by who runs the callback.
+constexpr std::size_t kFutureFetched = 3 * base::kCacheLine;
 
 std::optional<SendStatus> storedStatus(ResponseCode code) noexcept {
   switch (code) {
@@ -93,6 +95,8 @@ void SendOperation::attempt(base::SteadyTime now) noexcept {
 }
 
 void SendOperation::onResult(Result<protocol::RemotingCommand>&& response) noexcept {
+  base::fetchForWriting(kept_.get(), sizeof *kept_);
+  done_.expect(kFutureFetched);
   const base::SteadyTime now = core_.engine().now();
   std::optional<SendStatus> status;
   if (response) status = storedStatus(response->responseCode());

@@ -30,6 +30,9 @@ constexpr int kFailuresCounted = 16;
 /// Clients that lost the same broker at the same moment must not come back at the same moment.
 constexpr int kBackoffJitterPercent = 25;
 
+/// Of who takes the answer, made on another core as a rule.
+constexpr std::size_t kReceiverFetched = 5 * base::kCacheLine;
+
 // Connection::send's tags: which request a dropped frame was.
 constexpr std::uint64_t kRequestTag = std::uint64_t{1} << 32;
 std::uint64_t tagOf(std::int32_t opaque) noexcept {
@@ -150,6 +153,7 @@ void ClientChannel::transmit(Invocation& i) {
                   Error(ErrorCode::kInternal, "request number " + std::to_string(i.opaque) + " is under way already"));
   }
   i.received_before = received_;
+  i.done.expect(kReceiverFetched);
   armDeadlines(i.deadline);
   connection_->send(std::move(i.frame), tagOf(i.opaque), i.deadline);  // last: a closed connection reports back at once
 }
@@ -169,9 +173,13 @@ Invocation* ClientChannel::firstUnwilling() const noexcept {
 
 ClientChannel::Settlers ClientChannel::letGo(Invocation& i) noexcept {
   Settlers settlers{std::move(i.done), std::move(i.placed)};
-  shared_->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  if (++let_go_ >= shared_->counted_late || sent_.empty()) uncount();
   delete &i;
   return settlers;
+}
+
+void ClientChannel::uncount() noexcept {
+  shared_->in_flight.fetch_sub(std::exchange(let_go_, 0), std::memory_order_relaxed);
 }
 
 void ClientChannel::finish(Invocation& i, Result<RemotingCommand>&& result) noexcept {

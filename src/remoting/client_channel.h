@@ -26,6 +26,8 @@ struct ClientShared : base::Object {
   base::Ref<RemotingClient::Events> events;
   RemotingClientCounters counters;
   std::atomic<std::size_t> open{0};  // connections
+  // Ended requests that a channel may leave in in_flight while others are under way there.
+  std::size_t counted_late{0};
   // Requests accepted and not yet completed; apart, as two threads change it all the time.
   alignas(base::kCacheLine) std::atomic<std::size_t> in_flight{0};
   char after_in_flight[base::kCacheLine - sizeof(std::size_t)];
@@ -75,6 +77,7 @@ class ClientChannel final : public ConnectionHandler {
   ClientChannel(base::Ref<ClientShared> shared, std::string address);
 
   base::Strand& strand() noexcept override { return strand_; }
+  const std::string& address() const noexcept { return address_; }
   /// Any thread. Who waits for the answer runs what is to be done; what nobody waits for gathers on the reactor of the
   /// connection, as long as something else of the client is under way: all it touches is in that core's cache.
   enum class Pace { kAtOnce, kGather };
@@ -144,6 +147,8 @@ class ClientChannel final : public ConnectionHandler {
     base::Completion<void> placed;
   };
   Settlers letGo(Invocation& i) noexcept;
+  /// Takes what was let go off the client's count: some at a time, for those who send change it too.
+  void uncount() noexcept;
   void finish(Invocation& i, Result<protocol::RemotingCommand>&& result) noexcept;
 
   const base::Ref<ClientShared> shared_;
@@ -167,7 +172,8 @@ class ClientChannel final : public ConnectionHandler {
   RequestList waiting_;        // in order
   std::size_t unwilling_ = 0;  // of them, those that do not wait for room
   DeadlineHeap waiting_deadlines_;
-  RequestList doomed_;  // failed with doom_, not all told yet
+  std::size_t let_go_ = 0;  // of shared_->in_flight, and still counted there
+  RequestList doomed_;      // failed with doom_, not all told yet
   std::optional<Error> doom_;
   ChannelTimer deadline_timer_;  // armed for the earliest deadline there was when it was armed, or earlier
   ChannelTimer room_timer_;      // armed while the first of waiting_ waits for room

@@ -1,5 +1,6 @@
 #include "remoting/remoting_client.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -20,6 +21,10 @@ using protocol::RemotingCommand;
 
 namespace {
 
+/// What a channel may leave in the client's count: a small part of the bound.
+constexpr std::size_t kCountedLateMax = 32;
+constexpr std::size_t kCountedLatePart = 1024;
+
 /// The channels by address. Channels keep it alive, it keeps them until they are forgotten or the client is closed.
 class ClientCore final : public ClientShared {
  public:
@@ -27,12 +32,14 @@ class ClientCore final : public ClientShared {
   Ref<ClientChannel> channel(const std::string& address) {
     base::MutexLock lock(mutex_);
     if (closed_) return nullptr;
+    if (last_ && last_->address() == address) return last_.take();
     Ref<ClientChannel>& found = channels_[address];
     if (!found) {
       found = base::makeRef<ClientChannel>(Ref<ClientShared>(this), address);
       ++living_;
     }
-    return found;
+    last_ = base::RefStock<ClientChannel>(found);
+    return last_.take();
   }
 
   /// How many were under way before this request; none: the client's bound is reached.
@@ -70,6 +77,7 @@ class ClientCore final : public ClientShared {
       const auto found = channels_.find(address);
       if (found == channels_.end()) return;
       gone = std::move(found->second);
+      last_ = {};
       channels_.erase(found);
     }
     gone->end(Error(ErrorCode::kConnectionLost, address + " is not needed any more"));
@@ -82,6 +90,7 @@ class ClientCore final : public ClientShared {
       base::MutexLock lock(mutex_);
       closed_ = true;
       for (auto& [address, c] : channels_) channels.emplace(address, std::move(c));
+      last_ = {};
       channels_.clear();
       if (living_ == 0) {
         takeUpperSide(done_with);
@@ -119,7 +128,8 @@ class ClientCore final : public ClientShared {
 
   base::Mutex mutex_;
   std::unordered_map<std::string, Ref<ClientChannel>> channels_ MQ_GUARDED_BY(mutex_);
-  std::size_t living_ MQ_GUARDED_BY(mutex_) = 0;  // channels not yet ended, forgotten ones included
+  base::RefStock<ClientChannel> last_ MQ_GUARDED_BY(mutex_);  // the one that was asked for last
+  std::size_t living_ MQ_GUARDED_BY(mutex_) = 0;              // channels not yet ended, forgotten ones included
   bool closed_ MQ_GUARDED_BY(mutex_) = false;
   std::vector<Completion<void>> closers_ MQ_GUARDED_BY(mutex_);
 };
@@ -162,6 +172,7 @@ Ref<RemotingClient> RemotingClient::make(Ref<base::Engine> engine, Ref<Transport
   core->transport = std::move(transport);
   core->log = std::move(log);
   core->options = options;
+  core->counted_late = std::min(kCountedLateMax, options.in_flight_max / kCountedLatePart);
   return base::makeRef<Client>(std::move(core));
 }
 

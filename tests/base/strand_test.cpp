@@ -80,6 +80,30 @@ TEST(Strand, MoreSleepersThanAreKeptAreAllWoken) {
   for (const auto& sleeper : sleepers) ASSERT_EQ(sleeper->woken, 1);
 }
 
+/// Has another one woken after the turn, when it is woken itself.
+struct ChainedSleeper final : Sleeper {
+  void wake() noexcept override {
+    ++woken;
+    if (woken == 1 && next) Activation::ofThisThread().wakeAfterTurn(*next);
+  }
+  Ref<ChainedSleeper> next;
+  int woken = 0;
+};
+
+TEST(Strand, ASleeperThatIsWokenMayBringAnother) {
+  auto engine = makeRef<ModelEngine>();
+  auto owner = makeRef<Owner>(Ref<Engine>(engine));
+  std::vector<Ref<ChainedSleeper>> sleepers(300);
+  for (std::size_t i = sleepers.size(); i-- > 0;) {
+    sleepers[i] = makeRef<ChainedSleeper>();
+    if (i + 100 < sleepers.size()) sleepers[i]->next = sleepers[i + 100];
+  }
+  owner->strand.post(Ref<Object>(owner), [&] {
+    for (std::size_t i = 0; i < 100; ++i) Activation::ofThisThread().wakeAfterTurn(*sleepers[i]);
+  });
+  for (const auto& sleeper : sleepers) ASSERT_EQ(sleeper->woken, 1);
+}
+
 constexpr std::int64_t kAMinute = 60'000'000'000;
 
 struct WhoRan final : Task {
