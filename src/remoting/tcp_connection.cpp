@@ -1,9 +1,6 @@
 #include "remoting/tcp_connection.h"
 
-#include <sys/uio.h>
-
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <cerrno>
 
@@ -17,14 +14,6 @@ using base::Slice;
 
 namespace {
 
-// The output's word; anything above is the newest frame pushed.
-constexpr std::uintptr_t kIdle = 0;
-constexpr std::uintptr_t kOwned = 1;
-constexpr std::uintptr_t kClosed = 2;
-
-constexpr std::size_t kFramesPerWrite = 64;
-constexpr std::size_t kPiecesPerWrite = 256;
-constexpr std::size_t kBytesPerTurn = 1u << 20;
 constexpr int kReadsPerLook = 4;
 /// Frames handed to the strand in one task, and held ones handed on in one step (S6).
 constexpr std::size_t kFramesPerStep = 64;
@@ -34,8 +23,6 @@ constexpr std::size_t kDropsPerStep = 64;
 constexpr std::size_t kCopiedBytes = 8u << 10;
 /// Bytes cut and not yet handed on, beyond which an accepted connection is not read.
 constexpr std::size_t kUnhandledMax = 1u << 20;
-/// Bytes that gather in the output of a connection at rest before one of those who send writes them.
-constexpr std::size_t kGatheredMax = 48u << 10;
 /// A connection rests between two readings if each answer that came had at least so many other frames before it: for a
 /// kRestPart-th of what an answer takes, kRestMax at most, and not at all below kRestMin.
 constexpr std::uint32_t kOthersForRest = 32;
@@ -50,24 +37,25 @@ constexpr base::Nanos kMeasuredMax{20'000'000};  // beyond it was a pause that w
 /// Frames on the way from the home reactor to the strand.
 struct TcpConnection::FrameBatch final : base::Task, base::Pooled {
   explicit FrameBatch(TcpConnection& c) noexcept : to(c) {}
-  void add(Chain&& frame) {
+  void add(Slice&& frame) {
     bytes += frame.size();
     if (count++ == 0) {
       first = std::move(frame);
-    } else {
-      more.push_back(std::move(frame));
+      return;
     }
+    if (more.empty()) more.reserve(kFramesPerStep - 1);
+    more.push_back(std::move(frame));
   }
   Next run() noexcept override {
     std::size_t handed_on = to.arrived(std::move(first));
-    for (Chain& frame : more) handed_on += to.arrived(std::move(frame));
+    for (Slice& frame : more) handed_on += to.arrived(std::move(frame));
     to.handled(handed_on);
     delete this;
     return Next::kDone;
   }
   TcpConnection& to;
-  Chain first;
-  std::vector<Chain> more;
+  Slice first;
+  std::vector<Slice> more;
   std::size_t count = 0;
   std::size_t bytes = 0;
 };
@@ -133,69 +121,7 @@ void TcpConnection::start() {
   home_.post(Ref<Object>(this), begin);
 }
 
-// ---- output, any thread
-
-bool TcpConnection::hasRoom(std::size_t bytes) const noexcept {
-  return output_.hasRoom(bytes);
-}
-
-void TcpConnection::outputShrank(std::size_t bytes) noexcept {
-  const std::size_t left = output_.remove(bytes);
-  if (left <= kOutputBytesMax / 2) framesWanted();
-}
-
-void TcpConnection::framesWanted() noexcept {
-  if (held_back_.load() && held_back_.exchange(false)) postResumeHeld();
-}
-
-TcpConnection::Push TcpConnection::push(OutFrame& frame) noexcept {
-  std::uintptr_t seen = word_.load(std::memory_order_relaxed);
-  for (;;) {
-    if (seen == kClosed) return Push::kClosed;
-    frame.next = seen > kClosed ? reinterpret_cast<OutFrame*>(seen) : nullptr;
-    if (word_.compare_exchange_weak(seen, reinterpret_cast<std::uintptr_t>(&frame), std::memory_order_acq_rel,
-                                    std::memory_order_relaxed)) {
-      return seen == kIdle ? Push::kOwner : Push::kQueued;
-    }
-  }
-}
-
-void TcpConnection::send(Chain frame, std::uint64_t tag, base::SteadyTime useful_until) noexcept {
-  if (closing_.load(std::memory_order_acquire)) return reportDropped(tag);
-  const std::size_t size = frame.size();
-  auto* const out = new OutFrame(std::move(frame), tag, useful_until);
-  const std::size_t waiting = output_.add(size);  // first: its owner may write and uncount it at once
-  switch (push(*out)) {
-    case Push::kQueued:
-      if (waiting < kGatheredMax || !output_rests_.load() || !output_rests_.exchange(false)) return;
-      output_task_.alive = Ref<Object>(this);
-      return base::after(*engine_, output_task_);
-    case Push::kClosed:
-      delete out;
-      output_.remove(size);
-      return reportDropped(tag);
-    case Push::kOwner:
-      break;
-  }
-  // A client that waits for nothing else writes itself, which saves the wake of the reactor; what follows an unanswered
-  // request gathers at home. A server writes after the activation: all its answers in one call.
-  if (!serves_ && strand().isCurrent()) {
-    if (handler_->moreUnderWay()) return gather();
-    base::BlockingCall::offer(*this, *this);
-  }
-  output_task_.alive = Ref<Object>(this);
-  base::after(*engine_, output_task_);
-}
-
-void TcpConnection::reportDropped(std::uint64_t tag) noexcept {
-  if (strand().isCurrent()) {
-    if (!ended_) handler_->onDropped(tag, FrameFate::kNotSent);
-    return;
-  }
-  strand().post(Ref<Object>(this), [this, tag] {
-    if (!ended_) handler_->onDropped(tag, FrameFate::kNotSent);
-  });
-}
+// ---- the end, any thread
 
 void TcpConnection::close(Error why) noexcept {
   closed_here_.store(true, std::memory_order_relaxed);
@@ -208,106 +134,6 @@ void TcpConnection::close(Error why) noexcept {
 void TcpConnection::abort(Error why) noexcept {
   aborted_.store(true, std::memory_order_release);
   close(std::move(why));
-}
-
-void TcpConnection::gather() noexcept {
-  output_rests_.store(true);
-  // At rest: its end writes, or who brings more than should wait. Else, or if it just ended, the home reactor does.
-  if (resting_.load() || !output_rests_.exchange(false)) return;
-  continueAtHome();
-}
-
-// ---- output, its owner
-
-void TcpConnection::continueAtHome() noexcept {
-  output_task_.alive = Ref<Object>(this);
-  home_.post(output_task_);
-}
-
-void TcpConnection::takePushed(std::uintptr_t leave) noexcept {
-  const std::uintptr_t word = word_.exchange(leave, std::memory_order_acq_rel);
-  auto* newest = word > kClosed ? reinterpret_cast<OutFrame*>(word) : nullptr;
-  OutFrame* in_order = nullptr;
-  OutFrame* last = nullptr;
-  while (newest) {
-    OutFrame* const older = newest->next;
-    if (newest == &close_node_) {
-      close_seen_ = true;
-    } else {
-      if (!in_order) last = newest;
-      newest->next = in_order;
-      in_order = newest;
-    }
-    newest = older;
-  }
-  if (!in_order) return;
-  (first_ ? last_->next : first_) = in_order;
-  last_ = last;
-}
-
-void TcpConnection::writeTurn() noexcept {
-  const bool at_home = home_.isCurrent();
-  for (std::size_t total = 0;;) {
-    if (word_.load(std::memory_order_relaxed) > kClosed) takePushed(kOwned);
-    if (close_seen_) return at_home ? finishClose() : continueAtHome();
-    if (!first_) {
-      std::uintptr_t expected = kOwned;
-      if (word_.compare_exchange_strong(expected, kIdle, std::memory_order_acq_rel, std::memory_order_relaxed)) break;
-      continue;
-    }
-    if (total >= kBytesPerTurn) return continueAtHome();
-    const Wrote wrote = writeSome(total);
-    if (wrote == Wrote::kSome) continue;
-    if (!at_home) return continueAtHome();  // it finds the same again, and may wait for what it wants
-    return wrote == Wrote::kBlocked ? waitForRoom() : writeFailed();
-  }
-  if (at_home && write_armed_) armWriting(false);
-}
-
-TcpConnection::Wrote TcpConnection::writeSome(std::size_t& total) noexcept {
-  std::array<iovec, kPiecesPerWrite> pieces;
-  std::size_t count = 0;
-  std::size_t bytes = 0;
-  std::size_t skip = written_;
-  std::size_t frames = 0;
-  for (const OutFrame* f = first_; f && frames < kFramesPerWrite; f = f->next, ++frames) {
-    for (std::size_t i = 0; i < f->bytes.count() && count < kPiecesPerWrite && bytes < options_.bytes_per_write; ++i) {
-      const Slice& piece = f->bytes[i];
-      if (skip >= piece.size()) {
-        skip -= piece.size();
-        continue;
-      }
-      const std::size_t n = std::min(piece.size() - skip, options_.bytes_per_write - bytes);
-      pieces[count++] = {const_cast<std::byte*>(piece.data() + skip), n};
-      bytes += n;
-      skip = 0;
-    }
-  }
-  msghdr message{};
-  message.msg_iov = pieces.data();
-  message.msg_iovlen = count;
-  ssize_t n;
-  do {
-    n = ::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  } while (n < 0 && errno == EINTR);
-  if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? Wrote::kBlocked : Wrote::kFailed;
-  wrote(static_cast<std::size_t>(n));
-  total += static_cast<std::size_t>(n);
-  return static_cast<std::size_t>(n) < bytes ? Wrote::kBlocked : Wrote::kSome;
-}
-
-void TcpConnection::wrote(std::size_t bytes) noexcept {
-  std::size_t gone = 0;
-  written_ += bytes;
-  while (first_ && written_ >= first_->bytes.size()) {
-    OutFrame* const frame = std::exchange(first_, first_->next);
-    const std::size_t size = frame->bytes.size();
-    written_ -= size;
-    gone += size;
-    delete frame;
-  }
-  if (!first_) last_ = nullptr;
-  if (gone > 0) outputShrank(gone);
 }
 
 // ---- the home reactor
@@ -409,14 +235,14 @@ void TcpConnection::considerRest() noexcept {
   if (serves_) return;
   const std::size_t frames = frames_cut_.load(std::memory_order_relaxed);
   if (std::exchange(frames_known_, frames) == frames || !registered_) return endRest();
+  const std::uint32_t others = handler_->takeLeastOvertaken();
+  if (others < kOthersForRest) return endRest();
   const base::SteadyTime now = engine_->now();
   if (const base::Nanos measured = now - measured_at_; measured >= kMeasured) {
     const auto all = static_cast<std::int64_t>(frames - std::exchange(frames_measured_, frames));
     nanos_a_frame_ = measured <= kMeasuredMax ? measured.count() / all : 0;
     measured_at_ = now;
   }
-  const std::uint32_t others = handler_->takeLeastOvertaken();
-  if (others < kOthersForRest) return endRest();
   // An answer takes about as long as `others` frames take to come. A rest is a tenth of that.
   const base::Nanos rest = std::min(base::Nanos(nanos_a_frame_ * others / kRestPart), kRestMax);
   if (rest < kRestMin) return endRest();
@@ -439,13 +265,17 @@ void TcpConnection::stopResting() noexcept {
 
 void TcpConnection::endRest() noexcept {
   stopResting();
-  if (output_rests_.load() && output_rests_.exchange(false)) writeTurn();
+  writeGathered();
+}
+
+void TcpConnection::writeGathered() noexcept {
+  if (takeGathered()) writeTurn();
 }
 
 void TcpConnection::goOnAfterRest() noexcept {
   if (closing_.load()) return;  // its task is on the way
   const Ref<Object> keep(this);
-  if (output_rests_.exchange(false)) writeTurn();
+  writeGathered();
   if (registered_ && reading_) read();
   considerRest();
 }
@@ -525,7 +355,7 @@ void TcpConnection::cut(Slice chunk) noexcept {
     frames_cut_.store(frames_cut_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     if (!batch) batch = new FrameBatch(*this);
     // Pieces are joined here: those who read the body would join them inside a strand, megabytes at a time (S6).
-    batch->add((*frame)->count() > 1 ? Chain((*frame)->flatten()) : std::move(**frame));
+    batch->add(std::move(**frame).flatten());
     if (batch->count == kFramesPerStep) deliver();
   }
   const std::size_t left = splitter_.buffered();
@@ -618,7 +448,7 @@ void TcpConnection::closeAtHome() noexcept {
     }
     home_.remove(socket_.get(), *this);
   }
-  if (waiting_ || output_rests_.exchange(false) || push(close_node_) == Push::kOwner) finishClose();
+  if (waiting_ || takeGathered() || push(close_node_) == Push::kOwner) finishClose();
   // else the output's owner finds close_node_ and brings the output here
 }
 
@@ -648,7 +478,7 @@ void TcpConnection::finishClose() noexcept {
 
 // ---- inside the handler's strand
 
-std::size_t TcpConnection::arrived(Chain&& frame) noexcept {
+std::size_t TcpConnection::arrived(Slice&& frame) noexcept {
   if (serves_ && (!held_.empty() || mustHold())) {
     // N5: an answer is never refused, so whoever asks without taking the answers, or more than the handler takes, is
     // not served until half is out, and soon not read either.
@@ -660,9 +490,9 @@ std::size_t TcpConnection::arrived(Chain&& frame) noexcept {
   return handOn(std::move(frame));
 }
 
-std::size_t TcpConnection::handOn(Chain&& frame) noexcept {
+std::size_t TcpConnection::handOn(Slice&& frame) noexcept {
   const std::size_t bytes = frame.size();
-  if (!ended_ && !closed_here_.load(std::memory_order_relaxed)) handler_->onFrame(std::move(frame));
+  if (!ended_ && !closed_here_.load(std::memory_order_relaxed)) handler_->onFrame(Chain(std::move(frame)));
   return bytes;
 }
 
@@ -689,7 +519,7 @@ Next TcpConnection::resumeHeld() noexcept {
       held_back_.store(true);
       if (mustHold() || !held_back_.exchange(false)) return ends(Next::kDone);
     }
-    Chain frame = std::move(held_.front());
+    Slice frame = std::move(held_.front());
     held_.pop_front();
     handed_on += handOn(std::move(frame));
   }

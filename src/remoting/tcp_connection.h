@@ -100,6 +100,11 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
     void onTimer() noexcept override;
     TcpConnection& connection;
   };
+  // The output's word; anything above is the newest frame pushed.
+  static constexpr std::uintptr_t kIdle = 0;
+  static constexpr std::uintptr_t kOwned = 1;
+  static constexpr std::uintptr_t kClosed = 2;
+  static constexpr std::size_t kBytesPerTurn = 1u << 20;  // written before others come
   enum class Push { kQueued, kOwner, kClosed };
   enum class Wrote { kSome, kBlocked, kFailed };
 
@@ -112,6 +117,8 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   void reportDropped(std::uint64_t tag) noexcept;
   /// The output, which is the caller's, waits for others.
   void gather() noexcept;
+  /// True: it waited, and is the caller's again.
+  bool takeGathered() noexcept { return output_rests_.load() && output_rests_.exchange(false); }
   // ---- output: its owner, outside strands
   void writeTurn() noexcept;
   /// Takes what was pushed since; `leave` is what the word becomes.
@@ -138,6 +145,7 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   void considerRest() noexcept;
   void stopResting() noexcept;
   void endRest() noexcept;
+  void writeGathered() noexcept;
   void goOnAfterRest() noexcept;
   void waitForRoom() noexcept;
   void dropExpiredAtHome() noexcept;
@@ -155,8 +163,8 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
 
   // ---- inside the handler's strand
   /// Bytes handed on: none if the frame has to wait.
-  std::size_t arrived(base::Chain&& frame) noexcept;
-  std::size_t handOn(base::Chain&& frame) noexcept;
+  std::size_t arrived(base::Slice&& frame) noexcept;
+  std::size_t handOn(base::Slice&& frame) noexcept;
   void handled(std::size_t bytes) noexcept;
   bool mustHold() noexcept { return output_.overBound() || !handler_->takesFrames(); }
   base::Next resumeHeld() noexcept;
@@ -219,7 +227,7 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   std::atomic<std::size_t> frames_cut_{0};                            // by the same
 
   // The handler's strand
-  std::deque<base::Chain> held_;
+  std::deque<base::Slice> held_;
   bool ended_ = false;  // onClosed was called
   std::optional<WatchTimer> watch_timer_;
 };
