@@ -34,7 +34,10 @@ if(MQCLIENT_HARDENING)
     -ftrivial-auto-var-init=zero -Wbidi-chars=any
     "$<$<CXX_COMPILER_ID:GNU>:-Wtrampolines>")
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|i[3-6]86")
-    target_compile_options(mqclient_settings INTERFACE -fcf-protection=full)
+    # A few hundred bytes that are cleared first cost less in vector stores than by `rep stos`: docs/decisions/0015.
+    target_compile_options(mqclient_settings INTERFACE
+      -fcf-protection=full
+      "$<$<CXX_COMPILER_ID:GNU>:-mmemset-strategy=vector_loop:512:noalign,rep_8byte:-1:noalign>")
   endif()
   target_link_options(mqclient_settings INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
 endif()
