@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "mqclient/codes.h"
@@ -21,6 +22,10 @@ namespace mqclient::producer {
 using mqclient::detail::MessageAccess;
 
 namespace {
+
+/// Places of ended sends that are given back together: so many, and no larger a part of the bounds.
+constexpr std::size_t kLeftTogetherMax = 32;
+constexpr std::size_t kLeftTogetherPart = 16;
 
 constexpr std::string_view kWaitYes = "true";
 /// What a send under way may come to hold beside its body and its properties: operation, result, request, frame, 2 KiB
@@ -124,6 +129,8 @@ ProducerCore::ProducerCore(client::InstanceLease lease, std::string group, Produ
       ids_(hostOf(instance_->engine().environment()), instance_->engine().environment().pid,
            instance_->engine().environment().process_salt ^ static_cast<std::uint32_t>(instance_->engine().nextId())),
       gate_({options_.backPressureForAsyncSendNum, options_.backPressureForAsyncSendSize}),
+      left_together_{std::min(kLeftTogetherMax, options_.backPressureForAsyncSendNum / kLeftTogetherPart),
+                     options_.backPressureForAsyncSendSize / kLeftTogetherPart},
       callbacks_(std::make_shared<CallbackGate>(instance_->engine().callbackTarget())),
       callback_target_(callbacks_),
       topics_(*instance_),
@@ -273,21 +280,30 @@ void ProducerCore::whenCallbacksIdle(base::Completion<void> done) {
 
 namespace {
 
+constinit thread_local bool t_leaving_ended = false;
+
 /// Places that the sends which ended in this turn of a strand give back together: those who enter change the same word.
 /// One a thread, of one producer at a time.
 class Leaving final : public base::Sleeper {
  public:
-  static Leaving& ofThisThread() {
-    thread_local const base::Ref<Leaving> mine = base::makeRef<Leaving>();
-    return *mine;
+  /// Null: the thread ends, or there was no memory.
+  static Leaving* ofThisThread() {
+    struct Mine {
+      ~Mine() { t_leaving_ended = true; }
+      const base::Ref<Leaving> leaving = base::Ref<Leaving>::adopt(new (std::nothrow) Leaving);
+    };
+    if (t_leaving_ended) return nullptr;
+    thread_local const Mine mine;
+    return mine.leaving.get();
   }
-  void add(ProducerCore& core, const FlowGate::Place& place) noexcept {
+  /// Of `core`'s places at most `most` stay here meanwhile.
+  void add(ProducerCore& core, const FlowGate::Place& place, const FlowGate::Bounds& most) noexcept {
     if (core_ != &core) wake();
     const bool first = !core_;
     core_ = &core;
     all_.messages += place.messages;
     all_.bytes += place.bytes;
-    if (all_.messages >= kTogether) return wake();
+    if (all_.messages >= most.messages_max || all_.bytes >= most.bytes_max) return wake();
     if (first) base::Activation::ofThisThread().wakeAfterTurn(*this);
   }
   void wake() noexcept override {
@@ -295,7 +311,6 @@ class Leaving final : public base::Sleeper {
   }
 
  private:
-  static constexpr std::size_t kTogether = 32;
   ProducerCore* core_ = nullptr;  // kept by the places
   FlowGate::Place all_;
 };
@@ -303,8 +318,12 @@ class Leaving final : public base::Sleeper {
 }  // namespace
 
 void ProducerCore::leave(const FlowGate::Place& place) noexcept {
-  if (place.epoch != 0 || !base::Activation::ofThisThread().inside()) return leaveNow(place);
-  Leaving::ofThisThread().add(*this, place);
+  // Who is refused instead of waiting may have its own count of what is under way: it finds the place free at once.
+  const bool together =
+      options_.whenFull == WhenFull::kBlockCaller && place.epoch == 0 && base::Activation::ofThisThread().inside();
+  Leaving* const leaving = together ? Leaving::ofThisThread() : nullptr;
+  if (!leaving) return leaveNow(place);
+  leaving->add(*this, place, left_together_);
 }
 
 void ProducerCore::leaveNow(const FlowGate::Place& place) noexcept {

@@ -63,7 +63,8 @@ class ProducerCore final : public base::Object {
   }
   const std::string& group() const noexcept { return group_; }
   FlowGate& gate() noexcept { return gate_; }
-  /// Gives a send's place back: the last touch, this may end with it. Inside a strand, at the end of its turn.
+  /// Gives a send's place back: the last touch, this may end with it. Where callers wait for room, at the end of the
+  /// turn.
   void leave(const FlowGate::Place& place) noexcept;
   /// The same at once.
   void leaveNow(const FlowGate::Place& place) noexcept;
@@ -122,6 +123,7 @@ class ProducerCore final : public base::Object {
   const ProducerOptions options_;
   protocol::UniqIdGenerator ids_;
   FlowGate gate_;
+  const FlowGate::Bounds left_together_;  // by one turn
   const std::shared_ptr<CallbackGate> callbacks_;
   const std::shared_ptr<base::CallbackTarget> callback_target_;  // the same
   TopicTable topics_;
