@@ -307,7 +307,7 @@ class Leaving final : public base::Sleeper {
     if (first) base::Activation::ofThisThread().wakeAfterTurn(*this);
   }
   void wake() noexcept override {
-    if (ProducerCore* const core = std::exchange(core_, nullptr)) core->leaveNow(std::exchange(all_, {}));
+    if (ProducerCore* const core = std::exchange(core_, nullptr)) core->leave(std::exchange(all_, {}));
   }
 
  private:
@@ -317,16 +317,16 @@ class Leaving final : public base::Sleeper {
 
 }  // namespace
 
-void ProducerCore::leave(const FlowGate::Place& place) noexcept {
+void ProducerCore::leaveAnswered(const FlowGate::Place& place) noexcept {
   // Who is refused instead of waiting may have its own count of what is under way: it finds the place free at once.
   const bool together =
       options_.whenFull == WhenFull::kBlockCaller && place.epoch == 0 && base::Activation::ofThisThread().inside();
   Leaving* const leaving = together ? Leaving::ofThisThread() : nullptr;
-  if (!leaving) return leaveNow(place);
+  if (!leaving) return leave(place);
   leaving->add(*this, place, left_together_);
 }
 
-void ProducerCore::leaveNow(const FlowGate::Place& place) noexcept {
+void ProducerCore::leave(const FlowGate::Place& place) noexcept {
   if (gate_.leave(place) == FlowGate::Left::kNothing) Object::release();
 }
 

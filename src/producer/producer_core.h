@@ -63,11 +63,11 @@ class ProducerCore final : public base::Object {
   }
   const std::string& group() const noexcept { return group_; }
   FlowGate& gate() noexcept { return gate_; }
-  /// Gives a send's place back: the last touch, this may end with it. Where callers wait for room, at the end of the
-  /// turn.
+  /// Gives a send's place back: the last touch, this may end with it.
   void leave(const FlowGate::Place& place) noexcept;
-  /// The same at once.
-  void leaveNow(const FlowGate::Place& place) noexcept;
+  /// The same for a stored message: where callers wait for room, at the end of the turn. Failed sends come in crowds
+  /// that hold more memory than others: their places are free as they end.
+  void leaveAnswered(const FlowGate::Place& place) noexcept;
   /// Where the futures of this producer call back.
   const std::shared_ptr<base::CallbackTarget>& callbackTarget() const noexcept { return callback_target_; }
   bool insideCallback() const noexcept { return callbacks_->insideCallback(); }

@@ -200,7 +200,7 @@ void SendOperation::stored(SendStatus status, protocol::RemotingCommand&& respon
   delete this;
   // The result first: whoever waits in flush() or close() finds every callback on its way.
   std::move(done)(kept);
-  core.leave(place);
+  core.leaveAnswered(place);
 }
 
 SendResult SendOperation::makeResult(SendStatus status, const protocol::ExtFields& response, MessageQueue queue) const {
