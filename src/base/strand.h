@@ -116,7 +116,7 @@ class Runnable {
 /// What a thread is here for (R1). Decides whether it may block and run user code.
 enum class Role : std::uint8_t { kForeign, kReactor, kLane, kListener };
 
-/// Something that keeps a thread asleep until wake().
+/// What wake() ends: as a rule the sleep of a thread, or what was put off for the turn.
 class Sleeper : public Object {
  public:
   virtual void wake() noexcept = 0;

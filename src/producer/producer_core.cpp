@@ -340,12 +340,10 @@ SentId ProducerCore::completeProperties(std::string_view own, std::int64_t wall_
   if (given) {
     id = {begin + static_cast<std::size_t>(given->data() - own.data()), given->size()};
   } else {
-    if (!to.empty() && to.back() != protocol::kPropertySeparator) to.push_back(protocol::kPropertySeparator);
-    to.append(protocol::kPropertyUniqClientMessageIdKeyIdx).push_back(protocol::kNameValueSeparator);
-    id = {to.size(), ids_.size()};
-    to.resize(to.size() + ids_.size());
-    ids_.nextTo(to.data() + id.at, wall_ms);
-    to.push_back(protocol::kPropertySeparator);
+    std::array<char, protocol::UniqIdGenerator::kSizeMax> made;
+    ids_.nextTo(made.data(), wall_ms);
+    protocol::appendProperty(to, protocol::kPropertyUniqClientMessageIdKeyIdx, {made.data(), ids_.size()});
+    id = {to.size() - 1 - ids_.size(), ids_.size()};  // a separator ends it
   }
   protocol::appendProperty(to, protocol::kPropertyWaitStoreMsgOk, kWaitYes);
   return id;

@@ -190,18 +190,8 @@ std::size_t FrameSplitter::plainFrame(const base::Slice& piece) const noexcept {
 Result<std::optional<base::Chain>> FrameSplitter::next() {
   using Frame = std::optional<base::Chain>;
   if (pieces_.size() == 1 && gathered_ == 0 && checked_ == 0) {
-    base::Slice& piece = pieces_.front();
-    if (const std::size_t size = plainFrame(piece); size != 0) {
-      piece_bytes_ -= size;
-      if (piece_bytes_ != 0) {
-        base::Slice frame = piece.sub(0, size);
-        piece.dropFront(size);
-        return Result<Frame>(std::in_place, std::in_place, std::move(frame));
-      }
-      Result<Frame> last(std::in_place, std::in_place, std::move(piece));
-      pieces_.clear();
-      return last;
-    }
+    const std::size_t size = plainFrame(pieces_.front());
+    if (size != 0) return Result<Frame>(std::in_place, take(size));
   }
   if (broken_) return *broken_;
   const std::size_t there = buffered();

@@ -1,35 +1,26 @@
 #include "protocol/properties.h"
 
-#include <cstddef>
 #include <cstring>
 
 namespace mqclient::protocol {
 
 namespace {
 /// A piece shorter than this is no property. MessageDecoder.java
-constexpr std::ptrdiff_t kPieceMin = 3;
+constexpr std::size_t kPieceMin = 3;
 constexpr int kCrcDigits = 10;
 }  // namespace
 
 void PropertiesView::Iterator::next() noexcept {
-  const auto find = [](const char* from, const char* to, char what) {
-    return static_cast<const char*>(std::memchr(from, what, static_cast<std::size_t>(to - from)));
-  };
-  const char* at = rest_.data();
-  const char* const end = at + rest_.size();
-  while (at != end) {
-    const char* const piece = at;
-    const char* const separator = find(piece, end, kPropertySeparator);
-    const char* const stop = separator ? separator : end;
-    at = separator ? separator + 1 : end;
-    if (stop - piece < kPieceMin) continue;
-    const char* const middle = find(piece, stop, kNameValueSeparator);
-    if (!middle || middle == piece || middle + 1 == stop) continue;
-    entry_ = {std::string_view(piece, middle), std::string_view(middle + 1, stop)};
-    rest_ = std::string_view(at, end);
+  while (!rest_.empty()) {
+    const std::size_t stop = rest_.find(kPropertySeparator);
+    const std::string_view piece = rest_.substr(0, stop);
+    rest_ = stop == std::string_view::npos ? std::string_view() : rest_.substr(stop + 1);
+    if (piece.size() < kPieceMin) continue;
+    const std::size_t middle = piece.find(kNameValueSeparator);
+    if (middle == std::string_view::npos || middle == 0 || middle + 1 == piece.size()) continue;
+    entry_ = {piece.substr(0, middle), piece.substr(middle + 1)};
     return;
   }
-  rest_ = {};
   entry_ = {};
 }
 

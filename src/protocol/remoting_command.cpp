@@ -88,23 +88,23 @@ std::optional<Error> decodeBinaryHeader(base::Slice source, std::string_view hea
     // Lengths are compared with what is left, never added to a pointer before that. Read as unsigned numbers, negative
     // ones are larger than any header.
     constexpr std::size_t kLengths = ExtFields::kKeyLength + ExtFields::kValueLength;
+    const auto pass = [&](std::size_t key) {
+      const std::size_t value = base::getBe32(field + ExtFields::kKeyLength + key);
+      if (value > left - kLengths - key) return false;
+      longest = std::max(longest, value);
+      field += kLengths + key + value;
+      left -= kLengths + key + value;
+      return true;
+    };
     // Keys of one letter, which a send has: where their values' lengths lie need not be read first.
     if (left > kLengths && base::getBe16(field) == 1) {
-      const std::size_t value = base::getBe32(field + ExtFields::kKeyLength + 1);
-      if (value > left - kLengths - 1) return corrupt(kBadValue);
-      longest = std::max(longest, value);
-      field += kLengths + 1 + value;
-      left -= kLengths + 1 + value;
+      if (!pass(1)) return corrupt(kBadValue);
       continue;
     }
     const std::size_t key = left < ExtFields::kKeyLength ? kNegativeKey : base::getBe16(field);
     if (key >= kNegativeKey || key > left - ExtFields::kKeyLength) return corrupt(kBadKey);
     if (left < kLengths + key) return corrupt(kBadValue);
-    const std::size_t value = base::getBe32(field + ExtFields::kKeyLength + key);
-    if (value > left - kLengths - key) return corrupt(kBadValue);
-    longest = std::max(longest, value);
-    field += kLengths + key + value;
-    left -= kLengths + key + value;
+    if (!pass(key)) return corrupt(kBadValue);
   }
   if (longest > value_limit) return corrupt(tooMany("a value length", longest, value_limit));
   const std::size_t ext_at = place(*ext);
@@ -114,10 +114,6 @@ std::optional<Error> decodeBinaryHeader(base::Slice source, std::string_view hea
 
 /// The bytes of `frame` from `from` on.
 base::Chain tail(base::Chain&& frame, std::size_t from) {
-  if (frame.count() == 1 && from < frame.size()) {
-    const std::size_t rest = frame.size() - from;
-    return base::Chain(frame.takeFront().sub(from, rest));
-  }
   while (!frame.empty() && from >= frame[0].size()) from -= frame.takeFront().size();
   if (from == 0 || frame.empty()) return std::move(frame);
   base::Slice first = frame.takeFront();
