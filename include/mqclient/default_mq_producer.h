@@ -46,7 +46,7 @@ struct ProducerOptions {
   std::size_t compressMsgBodyOverHowmuch{4096};
   CompressionType compressType{CompressionType::ZLIB};  ///< at level 5, LZ4 at its fast one. DefaultMQProducer.java
   std::size_t backPressureForAsyncSendNum{65535};       ///< messages in flight at most, up to 16,000,000 (Java: off)
-  /// Bytes that sends in flight hold at most: their bodies and properties, and 4 KiB for each send. One send
+  /// Bytes that sends in flight hold at most: their bodies and properties, and 6 KiB for each send. One send
   /// alone may hold more. (Java: off, and bodies only)
   std::size_t backPressureForAsyncSendSize{100u << 20};
   WhenFull whenFull{WhenFull::kFail};

@@ -122,7 +122,7 @@ TEST_F(CompressedSend, TheLimitIsThatOfTheUncompressedBody) {
 }
 
 TEST_F(CompressedSend, BackPressureCountsTheUncompressedBytes) {
-  start({.backPressureForAsyncSendSize = 15'000});
+  start({.backPressureForAsyncSendSize = 20'000});
   a().on_send = a().hanging();
   auto first = producer->sendAsync(message(std::string(10'000, 'x')));
   const auto second = producer->sendAsync(message(std::string(10'000, 'x'))).get();

@@ -57,7 +57,7 @@ TEST_F(ProducerTest, BytesAreBoundedTooAndABodyBeyondTheBoundGoesAlone) {
 
 TEST_F(ProducerTest, WhatASendHoldsBesideItsBodyCountsToo) {
   withBrokers(1);
-  start({.backPressureForAsyncSendSize = 17'000});
+  start({.backPressureForAsyncSendSize = 25'192});
   a().on_send = a().hanging();
   for (int i = 0; i < 4; ++i) producer->sendAsync(message("x")).detach();
   EXPECT_EQ(a().held.size(), 4u);
@@ -68,7 +68,7 @@ TEST_F(ProducerTest, WhatASendHoldsBesideItsBodyCountsToo) {
   a().held.pop_front();
   EXPECT_TRUE(std::move(writable).get());
   Message with_property = message("x");
-  with_property.putUserProperty("k", std::string(1'000, 'v'));
+  with_property.putUserProperty("k", std::string(2'000, 'v'));
   for (auto& held : a().held) a().store(std::move(held));
   a().held.clear();
   engine->runUntilIdle();
