@@ -31,31 +31,46 @@ void giveBack(Free* list) noexcept {
   while (list) ::operator delete(static_cast<void*>(std::exchange(list, list->next)));
 }
 
+/// `count` batches, linked by their first blocks.
+struct Batches {
+  Free* first = nullptr;
+  Free* last = nullptr;
+  std::size_t count = 0;
+};
+
+void giveBackBatches(Free* batch) noexcept {
+  while (batch) giveBack(std::exchange(batch, batch->next_batch));
+}
+
 /// Batches that threads had too many of. Never destroyed: threads may end after everything static.
 class Common {
  public:
-  /// Null: none is there.
-  Free* take(std::size_t index) noexcept {
+  /// At most `count`, those that were given last first; none if none are there.
+  Batches take(std::size_t index, std::size_t count) noexcept {
     MutexLock lock(mutex_);
-    Free* const batch = batches_[index];
-    if (!batch) return nullptr;
-    batches_[index] = batch->next_batch;
-    bytes_ -= BlockPool::kBatch * bytesOf(index);
-    return batch;
+    Batches taken;
+    if (!batches_[index]) return taken;
+    taken = {.first = batches_[index], .last = batches_[index], .count = 1};
+    while (taken.count < count && taken.last->next_batch) {
+      taken.last = taken.last->next_batch;
+      ++taken.count;
+    }
+    batches_[index] = std::exchange(taken.last->next_batch, nullptr);
+    bytes_ -= taken.count * BlockPool::kBatch * bytesOf(index);
+    return taken;
   }
-  /// `batch` has kBatch blocks.
-  void give(std::size_t index, Free* batch) noexcept {
+  void give(std::size_t index, const Batches& batches) noexcept {
     {
       MutexLock lock(mutex_);
-      const std::size_t bytes = BlockPool::kBatch * bytesOf(index);
+      const std::size_t bytes = batches.count * BlockPool::kBatch * bytesOf(index);
       if (bytes_ + bytes <= BlockPool::kCommonBytes) {
         bytes_ += bytes;
-        batch->next_batch = batches_[index];
-        batches_[index] = batch;
+        batches.last->next_batch = batches_[index];
+        batches_[index] = batches.first;
         return;
       }
     }
-    giveBack(batch);
+    giveBackBatches(batches.first);
   }
 
  private:
@@ -70,20 +85,26 @@ Common& common() noexcept {
 }
 
 struct Stock {
-  Free* first = nullptr;
-  std::size_t count = 0;
+  Free* first = nullptr;  // blocks
+  Free* more = nullptr;   // whole batches, fewer than kBatchesAtOnce
+  std::size_t count = 0;  // blocks of both
 };
 enum class Phase : std::uint8_t { kUnused, kInUse, kEnded };
 
 // Apart from what ends with the thread: blocks are dropped later still.
 constinit thread_local std::array<Stock, BlockPool::kClasses> t_stocks{};
 constinit thread_local Phase t_phase = Phase::kUnused;
+constinit thread_local std::size_t t_batches = 1;  // to take from the common stock next time
 
 struct ThreadEnd {
   ThreadEnd() noexcept { t_phase = Phase::kInUse; }
   ~ThreadEnd() {
     t_phase = Phase::kEnded;
-    for (Stock& s : t_stocks) giveBack(std::exchange(s, Stock{}).first);
+    for (Stock& s : t_stocks) {
+      const Stock left = std::exchange(s, Stock{});
+      giveBack(left.first);
+      giveBackBatches(left.more);
+    }
   }
 };
 
@@ -103,31 +124,39 @@ inline void fetch(Free* block, std::size_t bytes) noexcept {
 
 [[gnu::noinline]] void* allocateSlowly(std::size_t index) {
   Stock& stock = t_stocks[index];
-  if (t_phase == Phase::kInUse || begin()) {
-    if (Free* const batch = common().take(index)) {
-      stock.first = batch->next;
-      stock.count = BlockPool::kBatch - 1;
-      return batch;
-    }
+  if (!stock.more && (t_phase == Phase::kInUse || begin())) {
+    const Batches taken = common().take(index, t_batches);
+    t_batches = BlockPool::kBatchesAtOnce;
+    stock.more = taken.first;
+    stock.count = taken.count * BlockPool::kBatch;
   }
-  return ::operator new(bytesOf(index));
+  if (!stock.more) return ::operator new(bytesOf(index));
+  Free* const block = std::exchange(stock.more, stock.more->next_batch);
+  stock.first = block->next;
+  --stock.count;
+  return block;
 }
 
 [[gnu::noinline]] void freeSlowly(Free* block, std::size_t index) noexcept {
   Stock& stock = t_stocks[index];
   if (t_phase != Phase::kInUse && !begin()) return ::operator delete(static_cast<void*>(block));
-  if (stock.count < BlockPool::kThreadBlocks) {
-    block->next = stock.first;
-    stock.first = block;
-    ++stock.count;
-    return;
+  block->next = stock.first;
+  stock.first = block;
+  if (++stock.count <= BlockPool::kThreadBlocks) return;
+  // The last ones dropped, for others. So many are there beside whole batches.
+  static_assert(BlockPool::kThreadBlocks >= (2 * BlockPool::kBatchesAtOnce - 1) * BlockPool::kBatch);
+  Batches given;
+  for (; given.count < BlockPool::kBatchesAtOnce; ++given.count) {
+    Free* const batch = stock.first;
+    Free* last = batch;
+    for (std::size_t n = 1; n < BlockPool::kBatch; ++n) last = last->next;
+    stock.first = std::exchange(last->next, nullptr);
+    batch->next_batch = nullptr;
+    (given.last ? given.last->next_batch : given.first) = batch;
+    given.last = batch;
   }
-  block->next = stock.first;  // the last ones dropped, for others
-  Free* last = block;
-  for (std::size_t n = 1; n < BlockPool::kBatch; ++n) last = last->next;
-  stock.first = std::exchange(last->next, nullptr);
-  stock.count -= BlockPool::kBatch - 1;
-  common().give(index, block);
+  stock.count -= given.count * BlockPool::kBatch;
+  common().give(index, given);
 }
 
 }  // namespace
@@ -159,6 +188,14 @@ void BlockPool::free(void* p, std::size_t bytes) noexcept {
   freeSlowly(block, index);
 }
 
+bool BlockPool::isOn() noexcept {
+  return true;
+}
+
+void BlockPool::threadSlept() noexcept {
+  t_batches = 1;
+}
+
 #else
 
 void* BlockPool::allocate(std::size_t bytes) {
@@ -168,6 +205,12 @@ void* BlockPool::allocate(std::size_t bytes) {
 void BlockPool::free(void* p, std::size_t bytes) noexcept {
   ::operator delete(p, bytes);
 }
+
+bool BlockPool::isOn() noexcept {
+  return false;
+}
+
+void BlockPool::threadSlept() noexcept {}
 
 #endif
 

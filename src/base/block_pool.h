@@ -10,8 +10,10 @@ namespace mqclient::base {
 /// another drops them, and then the general allocator takes its slow way, under a lock, on both.
 ///
 /// Shape    a stock of free blocks per thread and size class. A thread with too many gives half of them to a common
-///          stock at once, a thread without takes as many from there: one lock for kBatch blocks. What the common stock
-///          does not take goes back to the general allocator, as do larger blocks.
+///          stock at once, a thread without takes as many from there: one lock for kBatchesAtOnce batches. A thread that
+///          has slept takes one batch first: where many threads wait for each message of theirs, whole stocks lay in no
+///          cache any more when their turn came (docs/decisions/0016). What the common stock does not take goes back to
+///          the general allocator, as do larger blocks.
 /// Bounds   at most kThreadBlocks a thread and class, and kCommonBytes in the common stock of all classes.
 /// Why      what goes back to the general allocator goes to the arena of the thread that asked for it, where others
 ///          cannot use it: with a common stock of 4 MiB, thousands of sends that fail and are tried again by another
@@ -22,14 +24,18 @@ struct BlockPool {
   static constexpr std::size_t kClassBytes = 64;
   static constexpr std::size_t kLargest = 2'048;
   static constexpr std::size_t kClasses = kLargest / kClassBytes;
-  static constexpr std::size_t kBatch = 32;
-  static constexpr std::size_t kThreadBlocks = 2 * kBatch;
+  static constexpr std::size_t kBatch = 8;
+  static constexpr std::size_t kBatchesAtOnce = 4;
+  static constexpr std::size_t kThreadBlocks = 2 * kBatchesAtOnce * kBatch;
   static constexpr std::size_t kCommonBytes = std::size_t{32} << 20;
 
   /// As operator new.
   static void* allocate(std::size_t bytes);
   /// `bytes` as asked for.
   static void free(void* block, std::size_t bytes) noexcept;
+  static bool isOn() noexcept;
+  /// The calling thread waited for something, and may do little before it waits again.
+  static void threadSlept() noexcept;
 };
 
 /// Base of classes whose objects lie in the pool.

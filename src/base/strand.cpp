@@ -189,6 +189,7 @@ void Activation::runTurnOf(Engine& engine, Runnable r) noexcept {
   const TurnWatch watch = g_turn_watch.load(std::memory_order_relaxed);
   if (watch) watch(true);
   current_ = &s;
+  turn_clocks_ = {};
   const bool left = s.runTurn();
   current_ = nullptr;
   if (watch) watch(false);

@@ -141,6 +141,14 @@ class Activation {
   /// Blocking is allowed here (A1).
   bool mayAwait() const noexcept { return !inside_ && (role_ == Role::kForeign || role_ == Role::kListener); }
 
+  /// Clocks as they were read first in a turn of a strand; 0: not yet. See Engine::turnNow().
+  struct TurnClocks {
+    std::int64_t nanos = 0;
+    std::int64_t wall_ms = 0;
+  };
+  /// Null outside such a turn.
+  TurnClocks* turnClocks() noexcept { return current_ ? &turn_clocks_ : nullptr; }
+
   /// Takes `r` if there is room and this thread runs strands (a lane does not); false: give it to the executor.
   /// Runs nothing.
   bool append(Engine& engine, Runnable r) noexcept;
@@ -175,6 +183,7 @@ class Activation {
   std::array<Sleeper*, kWakesAtOnce> to_wake_{};  // with a share each
   std::uint32_t wakes_ = 0;
   const Strand* current_ = nullptr;
+  TurnClocks turn_clocks_{};
   Engine* home_ = nullptr;
   bool inside_ = false;
   Role role_ = Role::kForeign;

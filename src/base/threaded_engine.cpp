@@ -187,6 +187,19 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
   std::int64_t monotonicNanos() const noexcept override { return steadyNanos(); }
   std::int64_t coarseNanos() const noexcept override { return clockNanos(CLOCK_MONOTONIC_COARSE); }
   WallTime wallNow() const noexcept override { return std::chrono::system_clock::now(); }
+  std::int64_t wallMillisAt(SteadyTime now) const noexcept override {
+    struct Read {
+      SteadyTime at{Nanos(INT64_MIN / 2)};
+      Nanos wall{0};
+    };
+    thread_local constinit Read last;
+    Nanos since = now - last.at;
+    if (since < Nanos(0) || since >= Millis(1)) {
+      last = {now, std::chrono::duration_cast<Nanos>(wallNow().time_since_epoch())};
+      since = Nanos(0);
+    }
+    return std::chrono::duration_cast<Millis>(last.wall + since).count();
+  }
 
   Ref<ListenerGroup> makeListenerGroup(std::string name, int cap) override {
     return pool_->makeGroup(std::move(name), cap);

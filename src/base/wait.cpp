@@ -1,5 +1,6 @@
 #include "base/wait.h"
 
+#include "base/block_pool.h"
 #include "base/parker.h"
 
 namespace mqclient::base {
@@ -39,6 +40,7 @@ bool WaitSlot::parkUntil(SteadyTime deadline) {
   std::uint32_t seen = state_.fetch_or(kParked, std::memory_order_acq_rel) | kParked;
   while ((seen & kSettled) == 0) {
     if (!sleepWhile(state_, seen, until)) break;
+    BlockPool::threadSlept();
     seen = state_.load(std::memory_order_acquire);
   }
   return settled();

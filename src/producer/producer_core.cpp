@@ -375,7 +375,8 @@ SendBudget ProducerCore::budgetOf(const SendOptions& options, base::SteadyTime n
   return {.started = now, .deadline = now + timeout, .tries = 1 + retries};
 }
 
-Result<FlowGate::Place> ProducerCore::enter(std::size_t messages, std::size_t bytes, base::SteadyTime deadline) {
+Result<FlowGate::Place> ProducerCore::enter(std::size_t messages, std::size_t bytes, base::SteadyTime deadline,
+                                            base::SteadyTime& now) {
   FlowGate::Place place;
   for (;;) {
     switch (gate_.enter(messages, bytes, place)) {
@@ -391,13 +392,14 @@ Result<FlowGate::Place> ProducerCore::enter(std::size_t messages, std::size_t by
                      "the producer has as many sends under way as it may (backPressureForAsyncSendNum " +
                          std::to_string(options_.backPressureForAsyncSendNum) + ", backPressureForAsyncSendSize " +
                          std::to_string(options_.backPressureForAsyncSendSize) + "); wait for writable()");
-    if (options_.whenFull == WhenFull::kFail || engine().now() >= deadline) return full;
+    if (options_.whenFull == WhenFull::kFail || now >= deadline) return full;
     if (!base::Activation::ofThisThread().mayAwait()) {
       return Error(ErrorCode::kWouldBlock, "waiting for room is not possible on this thread; " + full.message());
     }
     const auto slot = base::makeRef<base::WaitSlot>();
     gate_.whenRoom(messages, bytes, slot);
     engine().waitFor(*slot, deadline);
+    now = engine().now();
   }
 }
 
@@ -475,11 +477,11 @@ Future<SendResult> ProducerCore::send(Message message, std::optional<MessageQueu
   }
   base::SteadyTime now = engine().now();
   const SendBudget budget = budgetOf(options, now);
-  const Result<FlowGate::Place> place = enter(1, bytesHeld(message), budget.deadline);
+  const Result<FlowGate::Place> place = enter(1, bytesHeld(message), budget.deadline, now);
   if (!place) return Future<SendResult>::ready(place.error());
 
   SendOperation::What what{
-      .code = RequestCode::SEND_MESSAGE_V2, .body = {}, .properties = {}, .wall_ms = engine().wallMillis()};
+      .code = RequestCode::SEND_MESSAGE_V2, .body = {}, .properties = {}, .wall_ms = engine().wallMillisAt(now)};
   const bool perhaps_compressed = mayCompress(message.body());
   WireBody body = wireBody(selector ? message.body() : MessageAccess::takeBody(message));  // a selector may look at it
   what.body = std::move(body.bytes);
@@ -537,7 +539,8 @@ Future<SendResult> ProducerCore::sendBatch(std::vector<Message> messages, SendOp
   if (auto illegal = checkBatch(messages, bytes, options_.maxMessageSize)) {
     return Future<SendResult>::ready(*std::move(illegal));
   }
-  const SendBudget budget = budgetOf(options, engine().now());
+  base::SteadyTime now = engine().now();
+  const SendBudget budget = budgetOf(options, now);
 
   SendOperation::What what{
       .code = RequestCode::SEND_BATCH_MESSAGE, .body = {}, .properties = {}, .wall_ms = engine().wallMillis()};
@@ -558,7 +561,7 @@ Future<SendResult> ProducerCore::sendBatch(std::vector<Message> messages, SendOp
   what.properties = base::PooledString(properties);
 
   const std::size_t held = kBytesOfASend + what.body.size() + messages.size() * kBytesOfABatchedMessage;
-  const Result<FlowGate::Place> place = enter(messages.size(), held, budget.deadline);
+  const Result<FlowGate::Place> place = enter(messages.size(), held, budget.deadline, now);
   if (!place) return Future<SendResult>::ready(place.error());
   auto [future, completion] = base::makeOperation<SendResult>(callback_target_);
   PublishingRef publishing = topics_.publishing(messages[0].topic());
@@ -581,8 +584,9 @@ Future<SendResult> ProducerCore::sendBatch(std::vector<Message> messages, SendOp
 
 Result<void> ProducerCore::sendOneway(Message message, std::optional<MessageQueueSelector> selector) {
   if (auto illegal = protocol::checkMessage(message, {.body_max = options_.maxMessageSize})) return *std::move(illegal);
-  const base::SteadyTime deadline = engine().now() + options_.sendMsgTimeout;
-  const Result<FlowGate::Place> place = enter(1, bytesHeld(message), deadline);
+  base::SteadyTime now = engine().now();
+  const base::SteadyTime deadline = now + options_.sendMsgTimeout;
+  const Result<FlowGate::Place> place = enter(1, bytesHeld(message), deadline, now);
   if (!place) return place.error();
   const auto left = [&](Result<void> result) {
     leave(*place);

@@ -103,8 +103,10 @@ class ProducerCore final : public base::Object {
   void findPublishInfo(base::Ref<PublishTopic> topic, base::SteadyTime deadline, base::Completion<PublishInfoPtr> done);
   Result<std::size_t> chooseQueue(MessageQueueSelector& selector, const route::TopicPublishInfo& info,
                                   const Message& message) const;
-  /// Takes a place in the gate, waiting for it if the options say so. Until it is given back (leave()) this lives.
-  Result<FlowGate::Place> enter(std::size_t messages, std::size_t bytes, base::SteadyTime deadline);
+  /// Takes a place in the gate, waiting for it if the options say so; `now` is read again then. Until it is given back
+  /// (leave()) this lives.
+  Result<FlowGate::Place> enter(std::size_t messages, std::size_t bytes, base::SteadyTime deadline,
+                                base::SteadyTime& now);
   void askForQueues(QueuesQuestion question);
   SendBudget budgetOf(const SendOptions& options, base::SteadyTime now) const;
 

@@ -82,7 +82,7 @@ void SendOperation::attempt(base::SteadyTime now) noexcept {
   header.defaultTopicQueueNums = core_.options().defaultTopicQueueNums;
   header.queueId = info().queues[queue_].queueId();
   header.sysFlag = what_.sys_flag;
-  header.bornTimestamp = tried_ == 1 ? what_.wall_ms : engine.wallMillis();
+  header.bornTimestamp = tried_ == 1 ? what_.wall_ms : engine.wallMillisAt(now);
   header.properties = what_.properties;
   header.reconsumeTimes = 0;
   header.batch = what_.code == RequestCode::SEND_BATCH_MESSAGE;
@@ -97,7 +97,7 @@ void SendOperation::attempt(base::SteadyTime now) noexcept {
 void SendOperation::onResult(Result<protocol::RemotingCommand>&& response) noexcept {
   base::fetchForWriting(kept_.get(), sizeof *kept_);
   done_.expect(kFutureFetched);
-  const base::SteadyTime now = core_.engine().now();
+  const base::SteadyTime now = std::max(core_.engine().turnNow(), sent_at_);
   std::optional<SendStatus> status;
   if (response) status = storedStatus(response->responseCode());
   if (status) {

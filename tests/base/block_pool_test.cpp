@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <latch>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -113,6 +115,40 @@ TEST(BlockPool, ThreadsMayMakeAndDropBlocksWhileTheyEnd) {
       second.blocks.push_back(make(64, 3));
     }).join();
   }
+}
+
+TEST(BlockPool, WhoHasSleptLeavesMostOfTheCommonStockToOthers) {
+  if (!BlockPool::isOn()) GTEST_SKIP() << "every block goes to the general allocator here";
+  constexpr std::size_t kBytes = BlockPool::kLargest - 10;  // nobody else's
+  constexpr std::size_t kShared = BlockPool::kBatchesAtOnce * BlockPool::kBatch;
+  std::set<void*> blocks;
+  while (blocks.size() <= BlockPool::kThreadBlocks) blocks.insert(BlockPool::allocate(kBytes));
+  for (void* const b : blocks) BlockPool::free(b, kBytes);  // one too many for this thread
+  std::vector<void*> taken;
+  const auto take = [&](std::size_t count) {
+    std::size_t shared = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      taken.push_back(BlockPool::allocate(kBytes));
+      shared += blocks.contains(taken.back()) ? 1U : 0U;
+    }
+    return shared;
+  };
+  std::latch others_took(1);
+  std::latch first_took(1);
+  std::thread first([&] {
+    EXPECT_EQ(take(1), 1U);
+    first_took.count_down();
+    others_took.wait();
+  });
+  first_took.wait();
+  std::thread([&] {
+    EXPECT_EQ(take(kShared), kShared - BlockPool::kBatch) << "all but the batch that the first one took";
+    BlockPool::threadSlept();
+    EXPECT_EQ(take(1), 0U);
+  }).join();
+  others_took.count_down();
+  first.join();
+  for (void* const b : taken) BlockPool::free(b, kBytes);
 }
 
 }  // namespace

@@ -49,6 +49,38 @@ TEST(ThreadedEngine, StartsWithOneThreadAndOthersOnNeed) {
   EXPECT_TRUE(all.contains("mq-net"));
 }
 
+TEST(ThreadedEngine, ATurnReadsItsClocksOnce) {
+  auto engine = threadedEngine();
+  auto owner = makeRef<Owner>(engine);
+  SteadyTime first;
+  const auto turn = [&](SteadyTime& seen) {
+    owner->strand.post(Ref<Object>(owner), [&] {
+      seen = engine->turnNow();
+      const std::int64_t wall = engine->turnWallMillis();
+      while (engine->now() < seen + Millis{2}) {
+      }
+      EXPECT_EQ(engine->turnNow(), seen);
+      EXPECT_EQ(engine->turnWallMillis(), wall);
+    });
+  };
+  turn(first);
+  const SteadyTime between = engine->turnNow();
+  EXPECT_GE(between, first + Millis{2}) << "outside a turn";
+  SteadyTime second;
+  turn(second);
+  EXPECT_GE(second, between);
+}
+
+TEST(ThreadedEngine, TheWallClockMayBeAskedByTheSteadyOne) {
+  auto engine = threadedEngine();
+  for (const SteadyTime until = engine->now() + Millis{5}; engine->now() < until;) {
+    const std::int64_t before = engine->wallMillis();
+    const std::int64_t at = engine->wallMillisAt(engine->now());
+    EXPECT_GE(at, before);
+    EXPECT_LE(at, engine->wallMillis() + 1'000) << "this thread may be kept from its core between two clocks";
+  }
+}
+
 TEST(ThreadedEngine, ItsThreadsBlockEverySignal) {
   auto engine = threadedEngine();
   Count done;

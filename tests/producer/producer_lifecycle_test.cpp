@@ -89,6 +89,7 @@ TEST_F(ProducerTest, ABlockedCallerWaitsForRoomUpToItsTimeout) {
   before = engine->now();
   EXPECT_TRUE(send({.timeout = 10s}));
   EXPECT_EQ(since(before), 1500ms) << "the first send's end made room";
+  EXPECT_EQ(producer->health().brokers.front().rtt, 0ms) << "the broker was not asked before there was room";
 }
 
 TEST_F(ProducerTest, FlushWaitsForWhatWasAcceptedBefore) {
