@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 
 #include "base/poller.h"
 
@@ -31,7 +32,8 @@ std::int64_t steadyNanos() noexcept {
   return clockNanos(CLOCK_MONOTONIC);
 }
 
-bool sleepWhile(const std::atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t deadline) noexcept {
+bool sleepWhile(const std::atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t deadline,
+                std::uint32_t bits) noexcept {
   static_assert(sizeof word == sizeof(std::uint32_t));
   timespec until{};
   if (deadline != kNoDeadline) {
@@ -40,12 +42,16 @@ bool sleepWhile(const std::atomic<std::uint32_t>& word, std::uint32_t expected, 
   }
   // FUTEX_WAIT_BITSET: the deadline is absolute on CLOCK_MONOTONIC.
   const long r = syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected,
-                         deadline == kNoDeadline ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
+                         deadline == kNoDeadline ? nullptr : &until, nullptr, bits);
   return !(r == -1 && errno == ETIMEDOUT);
 }
 
 void wakeSleeper(const std::atomic<std::uint32_t>& word) noexcept {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+void wakeSleepers(const std::atomic<std::uint32_t>& word, std::uint32_t bits) noexcept {
+  syscall(SYS_futex, &word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, nullptr, nullptr, bits);
 }
 
 bool Parker::park(std::int64_t deadline) noexcept {

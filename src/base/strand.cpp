@@ -1,7 +1,10 @@
 #include "base/strand.h"
 
+#include <algorithm>
+
 #include "base/engine.h"
 #include "base/parker.h"
+#include "base/sleep_row.h"
 
 namespace mqclient::base {
 
@@ -165,14 +168,29 @@ void Activation::wakeAfterTurn(Sleeper& s) noexcept {
   to_wake_[wakes_++] = &s;
 }
 
+void Activation::wakeAfterTurn(SleepRow& row, std::uint32_t bits) noexcept {
+  const auto end = rows_to_wake_.begin() + rows_;
+  const auto known = std::find_if(rows_to_wake_.begin(), end, [&](const RowToWake& r) { return r.row == &row; });
+  if (known != end) {
+    known->bits |= bits;
+    return;
+  }
+  if (rows_ == kRowsAtOnce) wakeSleepers();
+  rows_to_wake_[rows_++] = {&row, bits};
+}
+
 void Activation::wakeSleepers() noexcept {
   // One that is woken may bring others.
   while (wakes_ > 0) Ref<Sleeper>::adopt(to_wake_[--wakes_])->wake();
+  while (rows_ > 0) {
+    const RowToWake r = rows_to_wake_[--rows_];
+    r.row->wake(r.bits);
+  }
 }
 
 void Activation::runOne(Engine& engine, Runnable r) noexcept {
   runTurnOf(engine, r);
-  if (wakes_ > 0) wakeSleepers();
+  if (wakes_ + rows_ > 0) wakeSleepers();
 }
 
 void Activation::runTurnOf(Engine& engine, Runnable r) noexcept {

@@ -23,6 +23,7 @@ namespace mqclient::base {
 
 class Engine;
 class Strand;
+struct SleepRow;
 
 /// What a task answers: finished, or once more at the back of its strand's queue (a loop works in steps, S6).
 enum class Next { kDone, kAgain };
@@ -157,6 +158,8 @@ class Activation {
   /// Asked inside: `s` is woken once the turn is over, together with others. One by one each would run against the
   /// strand that goes on, and cost an interrupt of another core of its own.
   void wakeAfterTurn(Sleeper& s) noexcept;
+  /// The same for the threads that have these bits in `row`.
+  void wakeAfterTurn(SleepRow& row, std::uint32_t bits) noexcept;
   /// Runs what was appended, unless a strand is on the stack already (then the outermost run() will). After
   /// kTurnsPerCall turns the rest goes to the executor; not sooner, also if what the caller waits for is there by then
   /// (docs/decisions/0004-turns-of-a-caller.md).
@@ -171,6 +174,7 @@ class Activation {
     Runnable what;
   };
   static constexpr std::uint32_t kWakesAtOnce = 64;
+  static constexpr std::uint32_t kRowsAtOnce = 8;
 
   void runOne(Engine& engine, Runnable r) noexcept;
   void runTurnOf(Engine& engine, Runnable r) noexcept;
@@ -182,6 +186,12 @@ class Activation {
   std::uint32_t count_ = 0;
   std::array<Sleeper*, kWakesAtOnce> to_wake_{};  // with a share each
   std::uint32_t wakes_ = 0;
+  struct RowToWake {
+    SleepRow* row;
+    std::uint32_t bits;
+  };
+  std::array<RowToWake, kRowsAtOnce> rows_to_wake_{};
+  std::uint32_t rows_ = 0;
   const Strand* current_ = nullptr;
   TurnClocks turn_clocks_{};
   Engine* home_ = nullptr;

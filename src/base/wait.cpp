@@ -9,17 +9,15 @@ void WaitSlot::settle() noexcept {
   const std::uint32_t before = state_.fetch_or(kSettled, std::memory_order_acq_rel);
   if ((before & kSettled) != 0) return;
   if ((before & kParked) != 0) {
+    SleepRow& row = *row_.load(std::memory_order_relaxed);
+    const std::uint32_t bit = bit_.load(std::memory_order_relaxed);
     Activation& here = Activation::ofThisThread();
-    here.inside() ? here.wakeAfterTurn(*this) : wake();
+    here.inside() ? here.wakeAfterTurn(row, bit) : row.wake(bit);
   }
   if ((before & kWatched) != 0) {
     MutexLock lock(mutex_);
     if (on_settle_) on_settle_();
   }
-}
-
-void WaitSlot::wake() noexcept {
-  wakeSleeper(state_);
 }
 
 bool WaitSlot::setOnSettle(UniqueFunction<void()> f) {
@@ -37,10 +35,15 @@ void WaitSlot::clearOnSettle() {
 
 bool WaitSlot::parkUntil(SteadyTime deadline) {
   const std::int64_t until = deadline == SteadyTime::max() ? kNoDeadline : deadline.time_since_epoch().count();
-  std::uint32_t seen = state_.fetch_or(kParked, std::memory_order_acq_rel) | kParked;
+  const SleepPlace place = SleepPlace::ofThisThread();
+  row_.store(place.row, std::memory_order_relaxed);
+  bit_.store(place.bit, std::memory_order_relaxed);
+  std::uint32_t turn = place.row->turn.load(std::memory_order_acquire);
+  std::uint32_t seen = state_.fetch_or(kParked, std::memory_order_acq_rel);
   while ((seen & kSettled) == 0) {
-    if (!sleepWhile(state_, seen, until)) break;
+    if (!place.sleep(turn, until)) break;
     BlockPool::threadSlept();
+    turn = place.row->turn.load(std::memory_order_acquire);
     seen = state_.load(std::memory_order_acquire);
   }
   return settled();

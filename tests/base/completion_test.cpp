@@ -240,6 +240,26 @@ TEST(WaitSlot, ManySettledInOneTurnAreAllWoken) {
   for (std::thread& t : sleepers) t.join();
 }
 
+TEST(WaitSlot, EachOfManyWaitersIsWokenForItsOwn) {
+  constexpr std::size_t kWaiters = 40;  // more than sleep on one word
+  constexpr int kRounds = 300;
+  auto engine = threadedEngine();
+  std::array<Ref<Owner>, 2> owners{makeRef<Owner>(engine), makeRef<Owner>(engine)};
+  std::atomic<int> late{0};
+  std::vector<std::thread> waiters;
+  for (std::size_t w = 0; w < kWaiters; ++w) {
+    waiters.emplace_back([&, w] {
+      for (int i = 0; i < kRounds; ++i) {
+        const auto slot = makeRef<WaitSlot>();
+        owners[w % 2]->strand.post(owners[w % 2], [slot] { slot->settle(); });  // here, or by whoever is inside
+        if (!engine->waitFor(*slot, engine->now() + kBound)) ++late;
+      }
+    });
+  }
+  for (std::thread& t : waiters) t.join();
+  EXPECT_EQ(late, 0);
+}
+
 TEST(WaitSlot, AWatcherIsToldOnceOrNotAtAll) {
   auto slot = makeRef<WaitSlot>();
   int told = 0;

@@ -10,15 +10,18 @@
 #include "base/engine.h"
 #include "base/parker.h"
 #include "base/random.h"
+#include "base/sleep_row.h"
 #include "base/strand.h"
 #include "fibers.h"
 
 namespace mqclient::base {
 
-// What strand.cpp needs of the rest of its floor: patience in real time, of which a schedule has none.
+// What strand.cpp needs of the rest of its floor: patience in real time, of which a schedule has none, and threads that
+// sleep, which it has not either.
 std::int64_t steadyNanos() noexcept {
   return 0;
 }
+void SleepRow::wake(std::uint32_t) noexcept {}
 
 namespace {
 
