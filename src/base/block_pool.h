@@ -10,10 +10,10 @@ namespace mqclient::base {
 /// another drops them, and then the general allocator takes its slow way, under a lock, on both.
 ///
 /// Shape    a stock of free blocks per thread and size class. A thread with too many gives half of them to a common
-///          stock at once, a thread without takes as many from there: one lock for kBatchesAtOnce batches. A thread that
-///          has slept takes one batch first: where many threads wait for each message of theirs, whole stocks lay in no
-///          cache any more when their turn came (docs/decisions/0016-threads-that-wait.md). What the common stock does not take goes back to
-///          the general allocator, as do larger blocks.
+///          stock at once, a thread without takes as many from there: one lock for kBatchesAtOnce batches. A thread
+///          that has slept takes one batch first: where many wait for each message of theirs, whole stocks would lie in
+///          no cache any more (docs/decisions/0016-threads-that-wait.md). What the common stock does not take goes back
+///          to the general allocator, as do larger blocks.
 /// Bounds   at most kThreadBlocks a thread and class, and kCommonBytes in the common stock of all classes.
 /// Why      what goes back to the general allocator goes to the arena of the thread that asked for it, where others
 ///          cannot use it: with a common stock of 4 MiB, thousands of sends that fail and are tried again by another

@@ -14,9 +14,8 @@ timespec timespecOf(std::int64_t nanos) noexcept;
 std::int64_t steadyNanos() noexcept;
 inline constexpr std::int64_t kNoDeadline = INT64_MAX;
 
-/// Sleeps while `word` holds `expected`, until woken with one of `bits` or until `deadline` (steadyNanos). May return early
-/// for no reason.
-/// False: the deadline has passed.
+/// Sleeps while `word` holds `expected`, until woken with one of `bits` or until `deadline` (steadyNanos). May return
+/// early for no reason. False: the deadline has passed.
 bool sleepWhile(const std::atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t deadline,
                 std::uint32_t bits = UINT32_MAX) noexcept;
 /// Wakes one sleeper of `word`, whose value the caller has changed before.

@@ -64,7 +64,7 @@ SleepPlace SleepPlace::ofThisThread() noexcept {
   return t_place;
 }
 
-bool SleepPlace::sleep(std::uint32_t seen, std::int64_t deadline) const noexcept {
+bool SleepPlace::park(std::uint32_t seen, std::int64_t deadline) const noexcept {
   return sleepWhile(row->turn, seen, deadline, bit);
 }
 

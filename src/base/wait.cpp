@@ -41,7 +41,7 @@ bool WaitSlot::parkUntil(SteadyTime deadline) {
   std::uint32_t turn = place.row->turn.load(std::memory_order_acquire);
   std::uint32_t seen = state_.fetch_or(kParked, std::memory_order_acq_rel);
   while ((seen & kSettled) == 0) {
-    if (!place.sleep(turn, until)) break;
+    if (!place.park(turn, until)) break;
     BlockPool::threadSlept();
     turn = place.row->turn.load(std::memory_order_acquire);
     seen = state_.load(std::memory_order_acquire);

@@ -64,7 +64,7 @@ TEST(SleepRow, OneCallWakesAllOfItsBits) {
       for (;;) {
         const std::uint32_t turn = place.row->turn.load(std::memory_order_acquire);
         if (over.load()) return;
-        if (!place.sleep(turn, until)) break;
+        if (!place.park(turn, until)) break;
       }
       ++late;
     });
@@ -83,7 +83,7 @@ struct AtThreadEnd {
   ~AtThreadEnd() {
     const SleepPlace place = SleepPlace::ofThisThread();
     place.row->wake(place.bit);
-    EXPECT_FALSE(place.sleep(place.row->turn.load(), steadyNanos())) << "its deadline is now";
+    EXPECT_FALSE(place.park(place.row->turn.load(), steadyNanos())) << "its deadline is now";
   }
 };
 
