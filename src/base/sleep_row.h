@@ -11,8 +11,7 @@ namespace mqclient::base {
 /// one, each would take the core from the thread that has others to wake (docs/decisions/0016-threads-that-wait.md).
 ///
 /// Life     rows are never freed: who wakes may come after the thread has ended, and wakes nobody then, or for no
-/// reason
-///          the thread that has its bit now.
+///          reason the thread that has its bit now.
 /// Memory   what was done before wake() is seen by who reads a new `turn`, and after a park() that it ended.
 struct SleepRow {
   /// The threads that have these bits. Any thread, whether they sleep or not.

@@ -29,8 +29,8 @@ constexpr std::size_t kLeftTogetherPart = 16;
 
 constexpr std::string_view kWaitYes = "true";
 /// What a send under way may come to hold beside its body and its properties: operation, result, request, frame, 2 KiB
-/// at first; and as much again once it failed and is tried again, by another thread (measured: `./dev soak --only
-/// R11`).
+/// at first; as much again once it failed and is tried again, by another thread; and what the ended ones before it
+/// still hold until their callbacks have run (measured: `./dev soak --only R11`).
 constexpr std::size_t kBytesOfASend = 6'144;
 /// The same of each further message of a batch: its id.
 constexpr std::size_t kBytesOfABatchedMessage = 64;
