@@ -152,7 +152,7 @@ class BrokerCore final : public remoting::RequestHandler {
   Result<void> recover();
   void beginStop(Ending ending);
   std::int64_t wallMillis() const noexcept {
-    return engine_->turnWallMillis() + wall_skew_ms_.load(std::memory_order_relaxed);
+    return engine_->wallMillis() + wall_skew_ms_.load(std::memory_order_relaxed);
   }
   void partStopped();
   base::Ref<base::Object> self() noexcept { return base::Ref<base::Object>(this); }

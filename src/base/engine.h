@@ -96,24 +96,17 @@ class Engine : public Object {
   /// The same clock, up to a few milliseconds late but several times cheaper: for marks that seconds are counted from.
   virtual std::int64_t coarseNanos() const noexcept { return monotonicNanos(); }
   SteadyTime coarseNow() const noexcept { return SteadyTime(Nanos(coarseNanos())); }
-  /// now(), read once in a turn of a strand: for what need not be more exact than a turn is long. It may lie before
-  /// what another thread read meanwhile.
+  /// now(), read once in a turn of a strand: for what need not be more exact than a turn is long, never for deadlines.
+  /// It may lie before what another thread read meanwhile.
   SteadyTime turnNow() const noexcept {
-    Activation::TurnClocks* const turn = Activation::ofThisThread().turnClocks();
-    if (!turn) return now();
-    if (turn->nanos == 0) turn->nanos = monotonicNanos();
-    return SteadyTime(Nanos(turn->nanos));
+    std::int64_t* const nanos = Activation::ofThisThread().turnNanos();
+    if (!nanos) return now();
+    if (*nanos == 0) *nanos = monotonicNanos();
+    return SteadyTime(Nanos(*nanos));
   }
   virtual WallTime wallNow() const noexcept = 0;
   std::int64_t wallMillis() const noexcept {
     return std::chrono::duration_cast<Millis>(wallNow().time_since_epoch()).count();
-  }
-  /// wallMillis(), read once in a turn of a strand.
-  std::int64_t turnWallMillis() const noexcept {
-    Activation::TurnClocks* const turn = Activation::ofThisThread().turnClocks();
-    if (!turn) return wallMillis();
-    if (turn->wall_ms == 0) turn->wall_ms = wallMillis();
-    return turn->wall_ms;
   }
   /// wallMillis() at `now`, which the calling thread has just read: one clock instead of two, where many ask within a
   /// millisecond. A wall clock that was set is seen after one.

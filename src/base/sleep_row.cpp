@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include "base/mutex.h"
@@ -11,47 +12,44 @@ namespace mqclient::base {
 
 namespace {
 
-/// Never destroyed: threads may end after everything static.
-class Registry {
- public:
+/// All rows but the spare one.
+struct Registry {
   SleepPlace take() noexcept {
-    MutexLock lock(mutex_);
-    SleepRow* row = rows_;
-    while (row && row->taken == UINT32_MAX) row = row->next;
+    MutexLock lock(mutex);
+    SleepRow* row = rows;
+    while (row && row->taken.load(std::memory_order_relaxed) == UINT32_MAX) row = row->next;
     if (!row) {
       row = new (std::nothrow) SleepRow;
       if (!row) return shared();
-      row->next = rows_;
-      rows_ = row;
+      row->next = rows;
+      rows = row;
     }
-    const std::uint32_t bit = 1u << std::countr_one(row->taken);
-    row->taken |= bit;
+    const std::uint32_t bit = 1u << std::countr_one(row->taken.load(std::memory_order_relaxed));
+    row->taken.fetch_or(bit, std::memory_order_relaxed);
     return {row, bit};
   }
-  void giveBack(const SleepPlace& place) noexcept {
-    MutexLock lock(mutex_);
-    place.row->taken &= ~place.bit;
+  /// Without the lock: a forked process may have it, and no thread that gives it up.
+  static void giveBack(const SleepPlace& place) noexcept {
+    place.row->taken.fetch_and(~place.bit, std::memory_order_relaxed);
   }
   /// For a thread that can have none of its own, without memory or at its very end: it is woken with all such threads.
-  SleepPlace shared() noexcept { return {&shared_, 1}; }
+  SleepPlace shared() noexcept { return {&spare, 1}; }
 
- private:
-  Mutex mutex_;
-  SleepRow* rows_ MQ_GUARDED_BY(mutex_) = nullptr;
-  SleepRow shared_;
+  Mutex mutex;
+  SleepRow* rows MQ_GUARDED_BY(mutex) = nullptr;
+  SleepRow spare;
 };
 
-Registry& registry() noexcept {
-  static Registry& all = *new Registry;
-  return all;
-}
+// Never destroyed: threads may end after everything static.
+constinit Registry g_registry;
+static_assert(std::is_trivially_destructible_v<Registry>);
 
 // Apart from what ends with the thread: something may wait later still.
 constinit thread_local SleepPlace t_place{};
 
 struct ThreadEnd {
-  ThreadEnd() noexcept { t_place = registry().take(); }
-  ~ThreadEnd() { registry().giveBack(std::exchange(t_place, registry().shared())); }
+  ThreadEnd() noexcept { t_place = g_registry.take(); }
+  ~ThreadEnd() { Registry::giveBack(std::exchange(t_place, g_registry.shared())); }
 };
 
 }  // namespace

@@ -18,7 +18,7 @@ struct SleepRow {
   void wake(std::uint32_t bits) noexcept;
 
   alignas(kCacheLine) std::atomic<std::uint32_t> turn{0};  // other after each wake
-  std::uint32_t taken = 0;                                 // bits that threads have: the registry's
+  std::atomic<std::uint32_t> taken{0};                     // bits that threads have: the registry's
   SleepRow* next = nullptr;                                // the registry's
 };
 

@@ -207,7 +207,7 @@ void Activation::runTurnOf(Engine& engine, Runnable r) noexcept {
   const TurnWatch watch = g_turn_watch.load(std::memory_order_relaxed);
   if (watch) watch(true);
   current_ = &s;
-  turn_clocks_ = {};
+  turn_nanos_ = 0;
   const bool left = s.runTurn();
   current_ = nullptr;
   if (watch) watch(false);

@@ -142,13 +142,9 @@ class Activation {
   /// Blocking is allowed here (A1).
   bool mayAwait() const noexcept { return !inside_ && (role_ == Role::kForeign || role_ == Role::kListener); }
 
-  /// Clocks as they were read first in a turn of a strand; 0: not yet. See Engine::turnNow().
-  struct TurnClocks {
-    std::int64_t nanos = 0;
-    std::int64_t wall_ms = 0;
-  };
-  /// Null outside such a turn.
-  TurnClocks* turnClocks() noexcept { return current_ ? &turn_clocks_ : nullptr; }
+  /// The engine's clock as it was read first in this turn of a strand; 0: not yet. Null outside one. For
+  /// Engine::turnNow().
+  std::int64_t* turnNanos() noexcept { return current_ ? &turn_nanos_ : nullptr; }
 
   /// Takes `r` if there is room and this thread runs strands (a lane does not); false: give it to the executor.
   /// Runs nothing.
@@ -193,7 +189,7 @@ class Activation {
   std::array<RowToWake, kRowsAtOnce> rows_to_wake_{};
   std::uint32_t rows_ = 0;
   const Strand* current_ = nullptr;
-  TurnClocks turn_clocks_{};
+  std::int64_t turn_nanos_ = 0;
   Engine* home_ = nullptr;
   bool inside_ = false;
   Role role_ = Role::kForeign;

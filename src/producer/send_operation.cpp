@@ -97,9 +97,11 @@ void SendOperation::attempt(base::SteadyTime now) noexcept {
 void SendOperation::onResult(Result<protocol::RemotingCommand>&& response) noexcept {
   base::fetchForWriting(kept_.get(), sizeof *kept_);
   done_.expect(kFutureFetched);
-  const base::SteadyTime now = std::max(core_.engine().turnNow(), sent_at_);
   std::optional<SendStatus> status;
   if (response) status = storedStatus(response->responseCode());
+  // Exact where another try may follow: it must not begin after the deadline.
+  const base::SteadyTime now =
+      status == SendStatus::SEND_OK ? std::max(core_.engine().turnNow(), sent_at_) : core_.engine().now();
   if (status) {
     core_.instance().faults().record(*broker_, now.time_since_epoch().count(), (now - sent_at_).count(),
                                      route::Outcome::kAnswered);
