@@ -224,7 +224,7 @@ TEST(WaitSlot, WakesAParkedThreadAndAnswersSettledAtOnce) {
 }
 
 TEST(WaitSlot, ManySettledInOneTurnAreAllWoken) {
-  constexpr int kSleepers = 200;  // more than are kept until the end of a turn
+  constexpr int kSleepers = 300;  // on more words than are kept until the end of a turn
   auto engine = threadedEngine();
   const Ref<Owner> owner = makeRef<Owner>(engine);
   std::vector<Ref<WaitSlot>> slots;
