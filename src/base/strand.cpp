@@ -162,6 +162,13 @@ bool Activation::keeps(const Strand& s) const noexcept {
   return false;
 }
 
+bool Activation::strandsWait() const noexcept {
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    if (!ready_[(head_ + i) % kReadyPerThread].what.isTask()) return true;
+  }
+  return false;
+}
+
 void Activation::wakeAfterTurn(Sleeper& s) noexcept {
   if (wakes_ == kWakesAtOnce) wakeSleepers();
   s.retain();

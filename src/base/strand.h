@@ -151,6 +151,8 @@ class Activation {
   bool append(Engine& engine, Runnable r) noexcept;
   /// `s` is among what was appended and has not run yet.
   bool keeps(const Strand& s) const noexcept;
+  /// Any strand is.
+  bool strandsWait() const noexcept;
   /// Asked inside: `s` is woken once the turn is over, together with others. One by one each would run against the
   /// strand that goes on, and cost an interrupt of another core of its own.
   void wakeAfterTurn(Sleeper& s) noexcept;

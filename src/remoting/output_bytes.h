@@ -22,10 +22,11 @@ class OutputBytes {
   explicit OutputBytes(std::atomic<std::int64_t>& runtime) noexcept : runtime_(runtime) {}
 
   bool hasRoom(std::size_t bytes) const noexcept {
-    const std::size_t used = used_.load(std::memory_order_relaxed);
-    if (used > kOutputBytesMax || bytes > kOutputBytesMax - used) return false;
+    const std::size_t now = used();
+    if (now > kOutputBytesMax || bytes > kOutputBytesMax - now) return false;
     return runtime_.load(std::memory_order_relaxed) <= static_cast<std::int64_t>(kRuntimeOutputMax);
   }
+  std::size_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
   bool overBound() const noexcept { return used_.load() > kOutputBytesMax; }
   /// Answers what there is now.
   std::size_t add(std::size_t bytes) noexcept {

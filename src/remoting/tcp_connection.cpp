@@ -337,11 +337,16 @@ void TcpConnection::cut(Slice chunk) noexcept {
   const std::size_t before = splitter_.buffered();
   splitter_.feed(chunk);
   FrameBatch* batch = nullptr;
-  const auto deliver = [&] {
+  bool ours = false;  // the strand
+  const auto enqueue = [&] {
     if (!batch) return;
     unhandled_.fetch_add(batch->bytes);
     batch->alive = Ref<Object>(this);
-    strand().post(*std::exchange(batch, nullptr));
+    if (strand().enqueue(*std::exchange(batch, nullptr))) ours = true;
+  };
+  const auto deliver = [&] {
+    enqueue();
+    if (ours) strand().resume();
   };
   bool any = false;
   for (;;) {
@@ -356,7 +361,7 @@ void TcpConnection::cut(Slice chunk) noexcept {
     if (!batch) batch = new FrameBatch(*this);
     // Pieces are joined here: those who read the body would join them inside a strand, megabytes at a time (S6).
     batch->add(std::move(**frame).flatten());
-    if (batch->count == kFramesPerStep) deliver();
+    if (batch->count == kFramesPerStep) enqueue();
   }
   const std::size_t left = splitter_.buffered();
   if ((any || before == 0) && left > 0 && left <= std::min(kCopiedBytes, chunk.size())) {
@@ -367,7 +372,7 @@ void TcpConnection::cut(Slice chunk) noexcept {
     if (any || before == 0) frame_begun_ = engine_->now();
     watch(frameDue());
   }
-  deliver();  // last: the strand runs here, its answers too
+  deliver();  // last: the strand runs here, its answers to the whole chunk too
   if (serves_ && unhandled_.load() > kUnhandledMax) pauseReading();
 }
 

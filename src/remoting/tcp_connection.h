@@ -26,9 +26,10 @@ namespace mqclient::remoting {
 /// Home      one reactor for life (N1): it reads, arms, closes.
 /// Output    word_ is a strand's word: idle, owned, the newest waiting frame, or closed. Who pushes to an idle output
 ///           owns it until it is empty, and either writes outside strands after the current activation (which gathers
-///           the answers of that activation) or hands it to the home reactor, as does every owner that meets a full
-///           kernel buffer, its turn's bound, an error or the close (N2). Owners never wait. While the connection
-///           rests nobody owns it: output_rests_ says so, and who takes that back does.
+///           the answers of that activation; docs/decisions/0017-one-write-a-reading.md) or hands it to the home
+///           reactor, as does every owner that meets a full kernel buffer, its turn's bound, an error or the close
+///           (N2). Owners never wait. While the connection rests nobody owns it: output_rests_ says so, and who takes
+///           that back does.
 /// Close     only the home reactor closes the descriptor, and only as the output's owner: no writer can hold it (N3).
 /// Input     the home reactor cuts frames and posts them to the handler's strand in batches. An accepted end whose
 ///           output is beyond its bound, whose handler takes no more, or whose strand does not come to its frames, is
@@ -77,10 +78,11 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   struct OutputTask final : base::Task {
     explicit OutputTask(TcpConnection& c) noexcept : connection(c) {}
     base::Next run() noexcept override {
-      connection.writeTurn();
+      connection.writeOrPutOff();
       return base::Next::kDone;
     }
     TcpConnection& connection;
+    int put_off = 0;  // in a row
   };
   struct CloseTask final : base::Task {
     explicit CloseTask(TcpConnection& c) noexcept : connection(c) {}
@@ -120,6 +122,7 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   /// True: it waited, and is the caller's again.
   bool takeGathered() noexcept { return output_rests_.load() && output_rests_.exchange(false); }
   // ---- output: its owner, outside strands
+  void writeOrPutOff() noexcept;
   void writeTurn() noexcept;
   /// Takes what was pushed since; `leave` is what the word becomes.
   void takePushed(std::uintptr_t leave) noexcept;

@@ -16,10 +16,15 @@ using base::Slice;
 
 namespace {
 
-constexpr std::size_t kFramesPerWrite = 64;
+constexpr std::size_t kFramesPerWrite = 128;
 constexpr std::size_t kPiecesPerWrite = 256;
 /// Bytes that gather in the output of a connection at rest before one of those who send writes them.
-constexpr std::size_t kGatheredMax = 48u << 10;
+constexpr std::size_t kGatheredMax = 96u << 10;
+/// A server's output lets this many turns of other strands pass at most: what they answer leaves in the same call. Few
+/// bytes are an answer that somebody waits for alone, and many are worth a call.
+constexpr int kPutOffMax = 4;
+constexpr std::size_t kPutOffFrom = 1u << 10;
+constexpr std::size_t kPutOffBelow = 32u << 10;
 
 }  // namespace
 
@@ -120,6 +125,18 @@ void TcpConnection::takePushed(std::uintptr_t leave) noexcept {
   if (!in_order) return;
   (first_ ? last_->next : first_) = in_order;
   last_ = last;
+}
+
+void TcpConnection::writeOrPutOff() noexcept {
+  const std::size_t waiting = output_.used();
+  if (serves_ && waiting >= kPutOffFrom && waiting < kPutOffBelow && output_task_.put_off < kPutOffMax &&
+      base::Activation::ofThisThread().strandsWait()) {
+    ++output_task_.put_off;
+    output_task_.alive = Ref<Object>(this);
+    return base::after(*engine_, output_task_);
+  }
+  output_task_.put_off = 0;
+  writeTurn();
 }
 
 void TcpConnection::writeTurn() noexcept {

@@ -5,6 +5,7 @@
 
 #include "base/io.h"
 #include "tests/remoting/tcp_support.h"
+#include "tests/support/tcp_segments.h"
 
 namespace mqclient::remoting {
 namespace {
@@ -104,6 +105,28 @@ TEST_F(OutputTest, RequestsEnterInTheOrderReceived) {
   ASSERT_TRUE(end->heard.reaches(kFrames));
   const std::lock_guard lock(end->mutex);
   for (std::uint32_t n = 0; n < kFrames; ++n) ASSERT_EQ(end->frames[n], named(7, n, n % 40));
+}
+
+TEST_F(OutputTest, AnswersToWhatCameTogetherLeaveTogether) {
+  // More than one batch of frames, answered by another strand in more than one of its turns.
+  constexpr std::uint32_t kFrames = 120;
+  constexpr int kTries = 50;  // a turn may be cut short by the clock, and one more write follows
+  base::Strand answers(*engine_);
+  acceptor_->on_frame = [&](TcpEnd& end, const Chain& frame) {
+    answers.post(Ref<base::Object>(&end), [&end, bytes = frame.toString()] { end.send(Slice::copyOf(bytes)); });
+  };
+  Peer4 peer = Peer4::connectedTo(listen());
+  std::string all;
+  for (std::uint32_t n = 0; n < kFrames; ++n) all += named(7, n, 100 + n % 40);
+  std::uint32_t fewest = kFrames;
+  for (int i = 0; i < kTries && fewest > 1; ++i) {
+    const std::uint32_t before = mqclient::testing::segmentsReceived(peer.descriptor());
+    ASSERT_TRUE(peer.write(all));
+    ASSERT_EQ(peer.read(all.size()), all) << "each, in order";
+    fewest = std::min(fewest, mqclient::testing::segmentsReceived(peer.descriptor()) - before);
+  }
+  EXPECT_EQ(fewest, 1u) << "system calls for " << kFrames << " answers";
+  endOf(acceptedEnd());  // before the strand of the answers goes
 }
 
 TEST_F(OutputTest, AFrameMayComeByteByByte) {

@@ -113,13 +113,13 @@ TEST_F(RestTest, MuchThatIsSentMeanwhileDoesNotWaitForItsEnd) {
   atRest([&] {
     Count sent;
     end_->strand().post(end_, [&] {
-      for (int i = 1; i <= 60; ++i) end_->send(requestFrame(i, RequestCode::HEART_BEAT, body));
+      for (int i = 1; i <= 120; ++i) end_->send(requestFrame(i, RequestCode::HEART_BEAT, body));
       sent.add();
     });
     ASSERT_TRUE(sent.reaches(1));
-    for (int i = 1; i <= 45; ++i) EXPECT_FALSE(server_.readFrame().empty()) << "written by the one who sends";
+    for (int i = 1; i <= 90; ++i) EXPECT_FALSE(server_.readFrame().empty()) << "written by the one who sends";
   });
-  for (int i = 46; i <= 60; ++i) EXPECT_FALSE(server_.readFrame().empty());
+  for (int i = 91; i <= 120; ++i) EXPECT_FALSE(server_.readFrame().empty());
 }
 
 TEST_F(RestTest, ACloseMeanwhileLetsGoWhatGathered) {
