@@ -162,7 +162,8 @@ bool Activation::keeps(const Strand& s) const noexcept {
   return false;
 }
 
-bool Activation::strandsWait() const noexcept {
+bool Activation::strandsMayPass() const noexcept {
+  if (turns_left_ <= static_cast<int>(count_)) return false;
   for (std::uint32_t i = 0; i < count_; ++i) {
     if (!ready_[(head_ + i) % kReadyPerThread].what.isTask()) return true;
   }
@@ -233,8 +234,9 @@ int Activation::runReady(int budget) noexcept {
     if (e.engine->hasExecutor() && turns >= budget) {
       e.engine->submit(e.what);
     } else {
-      runOne(*e.engine, e.what);
       ++turns;
+      turns_left_ = budget - turns;
+      runOne(*e.engine, e.what);
     }
   }
   return turns;
@@ -250,6 +252,7 @@ void Activation::run() noexcept {
 int Activation::run(Engine& engine, Runnable r, int budget) noexcept {
   assert(!inside_ && budget >= 1);
   inside_ = true;
+  turns_left_ = budget - 1;
   runOne(engine, r);
   const int turns = 1 + runReady(budget - 1);
   inside_ = false;

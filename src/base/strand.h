@@ -151,8 +151,9 @@ class Activation {
   bool append(Engine& engine, Runnable r) noexcept;
   /// `s` is among what was appended and has not run yet.
   bool keeps(const Strand& s) const noexcept;
-  /// Any strand is.
-  bool strandsWait() const noexcept;
+  /// Asked by what runs here: strands wait behind it, and if it came once more behind all that waits now, it would
+  /// still be within this call's turns.
+  bool strandsMayPass() const noexcept;
   /// Asked inside: `s` is woken once the turn is over, together with others. One by one each would run against the
   /// strand that goes on, and cost an interrupt of another core of its own.
   void wakeAfterTurn(Sleeper& s) noexcept;
@@ -192,6 +193,7 @@ class Activation {
   std::uint32_t rows_ = 0;
   const Strand* current_ = nullptr;
   std::int64_t turn_nanos_ = 0;
+  int turns_left_ = 0;  // of the call, after the one that runs
   Engine* home_ = nullptr;
   bool inside_ = false;
   Role role_ = Role::kForeign;

@@ -20,10 +20,10 @@ constexpr std::size_t kFramesPerWrite = 128;
 constexpr std::size_t kPiecesPerWrite = 256;
 /// Bytes that gather in the output of a connection at rest before one of those who send writes them.
 constexpr std::size_t kGatheredMax = 96u << 10;
-/// A server's output lets this many turns of other strands pass at most: what they answer leaves in the same call. Few
-/// bytes are an answer that somebody waits for alone, and many are worth a call.
+/// A server's output that comes to its write goes behind the strands that wait so often at most: what they answer
+/// leaves in the same call. Few bytes are one answer, which somebody may wait for alone, and many are worth a call.
 constexpr int kPutOffMax = 4;
-constexpr std::size_t kPutOffFrom = 1u << 10;
+constexpr std::size_t kPutOffFrom = 2u << 10;
 constexpr std::size_t kPutOffBelow = 32u << 10;
 
 }  // namespace
@@ -130,7 +130,7 @@ void TcpConnection::takePushed(std::uintptr_t leave) noexcept {
 void TcpConnection::writeOrPutOff() noexcept {
   const std::size_t waiting = output_.used();
   if (serves_ && waiting >= kPutOffFrom && waiting < kPutOffBelow && output_task_.put_off < kPutOffMax &&
-      base::Activation::ofThisThread().strandsWait()) {
+      base::Activation::ofThisThread().strandsMayPass()) {
     ++output_task_.put_off;
     output_task_.alive = Ref<Object>(this);
     return base::after(*engine_, output_task_);

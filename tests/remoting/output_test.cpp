@@ -5,6 +5,7 @@
 
 #include "base/io.h"
 #include "tests/remoting/tcp_support.h"
+#include "tests/support/slack.h"
 #include "tests/support/tcp_segments.h"
 
 namespace mqclient::remoting {
@@ -108,16 +109,22 @@ TEST_F(OutputTest, RequestsEnterInTheOrderReceived) {
 }
 
 TEST_F(OutputTest, AnswersToWhatCameTogetherLeaveTogether) {
-  // More than one batch of frames, answered by another strand in more than one of its turns.
-  constexpr std::uint32_t kFrames = 120;
-  constexpr int kTries = 50;  // a turn may be cut short by the clock, and one more write follows
-  base::Strand answers(*engine_);
-  acceptor_->on_frame = [&](TcpEnd& end, const Chain& frame) {
-    answers.post(Ref<base::Object>(&end), [&end, bytes = frame.toString()] { end.send(Slice::copyOf(bytes)); });
+  // More than one batch of frames, answered by another strand in more than one of its turns: written after each there
+  // would be three. In a build that is slow the clock cuts turns short, and two may be needed.
+  constexpr std::uint32_t kFrames = 80;
+  constexpr int kTries = 50;
+  struct Answers final : base::Object {
+    explicit Answers(base::Engine& engine) : strand(engine) {}
+    base::Strand strand;
+  };
+  const Ref<Answers> answers = base::makeRef<Answers>(*engine_);
+  acceptor_->on_frame = [answers](TcpEnd& end, const Chain& frame) {
+    answers->strand.post(answers,
+                         [to = Ref<TcpEnd>(&end), bytes = frame.toString()] { to->send(Slice::copyOf(bytes)); });
   };
   Peer4 peer = Peer4::connectedTo(listen());
   std::string all;
-  for (std::uint32_t n = 0; n < kFrames; ++n) all += named(7, n, 100 + n % 40);
+  for (std::uint32_t n = 0; n < kFrames; ++n) all += named(7, n, 200 + n % 40);
   std::uint32_t fewest = kFrames;
   for (int i = 0; i < kTries && fewest > 1; ++i) {
     const std::uint32_t before = mqclient::testing::segmentsReceived(peer.descriptor());
@@ -125,8 +132,8 @@ TEST_F(OutputTest, AnswersToWhatCameTogetherLeaveTogether) {
     ASSERT_EQ(peer.read(all.size()), all) << "each, in order";
     fewest = std::min(fewest, mqclient::testing::segmentsReceived(peer.descriptor()) - before);
   }
-  EXPECT_EQ(fewest, 1u) << "system calls for " << kFrames << " answers";
-  endOf(acceptedEnd());  // before the strand of the answers goes
+  EXPECT_GE(fewest, 1u) << "the kernel counts them";
+  EXPECT_LE(fewest, mqclient::testing::slack() > 1 ? 2u : 1u) << "system calls for " << kFrames << " answers";
 }
 
 TEST_F(OutputTest, AFrameMayComeByteByByte) {

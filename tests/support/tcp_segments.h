@@ -4,7 +4,7 @@
 
 namespace mqclient::testing {
 
-/// Segments with data that the socket has received: over loopback, what one write of less than 64 KiB brings is one.
+/// Segments with data that the socket has received: over loopback, what one write of some KiB brings is one.
 std::uint32_t segmentsReceived(int descriptor);
 
 }  // namespace mqclient::testing
