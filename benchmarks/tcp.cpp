@@ -39,14 +39,20 @@ std::vector<Row> syncUnpinned() {
   return syncSend("tcp.sync_send_1k.p50.unpinned", {}, {}, std::nullopt);
 }
 
-/// Messages a second of `load`, which moves `messages`: the median of rounds after one that warms up.
+/// Messages a second of `load`, which moves `messages`.
+double rateOf(int messages, const std::function<void()>& load) {
+  const auto began = Clock::now();
+  load();
+  return messages / (microsSince(began) / 1e6);
+}
+
+/// The same, the median of rounds after one that warms up.
 Row rateRow(const std::string& name, int messages, const std::function<void(int round)>& load, Bound bound,
             std::string what) {
   std::vector<double> rates;
   for (int round = 0; round <= kRounds; ++round) {
-    const auto began = Clock::now();
-    load(round);
-    if (round > 0) rates.push_back(messages / (microsSince(began) / 1e6));
+    const double rate = rateOf(messages, [&] { load(round); });
+    if (round > 0) rates.push_back(rate);
   }
   Row row{.name = name, .value = quantile(rates, 0.5), .unit = "messages/s", .bound = bound};
   row.note = std::move(what) + "; rounds " + span(rates, 0);
@@ -86,9 +92,7 @@ std::vector<Row> besideRdkafka(const std::string& name, int messages, const Prod
     const BrokerProcess broker;
     DefaultMQProducer producer = startProducer(broker.address(), options);
     load(producer);
-    const auto began = Clock::now();
-    load(producer);
-    ours.push_back(messages / (microsSince(began) / 1e6));
+    ours.push_back(rateOf(messages, [&] { load(producer); }));
   }
   Row row{.name = name,
           .value = quantile(ours, 0.5),
