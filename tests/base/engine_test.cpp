@@ -23,6 +23,7 @@ namespace {
 using mqclient::testing::allThreads;
 using mqclient::testing::libraryThreads;
 using mqclient::testing::openDescriptors;
+using mqclient::testing::threadsFallTo;
 using testing::Count;
 using testing::Owner;
 using testing::threadedEngine;
@@ -257,7 +258,7 @@ TEST(EngineEnd, LeavesNoThreadAndNoDescriptorBehind) {
       ASSERT_TRUE(done.reaches(2));
     }
   }
-  EXPECT_EQ(allThreads(), threads);
+  EXPECT_TRUE(threadsFallTo(threads)) << allThreads() << " threads, before " << threads;
   EXPECT_EQ(openDescriptors(), descriptors);
 }
 

@@ -4,7 +4,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 namespace mqclient::testing {
 
@@ -37,6 +39,15 @@ std::vector<std::string> libraryThreads() {
 
 int allThreads() {
   return entriesOf("/proc/self/task");
+}
+
+bool threadsFallTo(int most) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (allThreads() > most) {
+    if (std::chrono::steady_clock::now() > give_up) return false;
+    std::this_thread::yield();
+  }
+  return true;
 }
 
 int openDescriptors() {
