@@ -14,7 +14,6 @@ constexpr char kGroups[] = "subscriptionGroup.json";
 constexpr char kOffsets[] = "consumerOffset.json";
 constexpr char kAside[] = ".tmp";
 constexpr char kBackup[] = ".bak";
-constexpr base::Millis kLogPeriod{30'000};
 
 std::string pathOf(const std::string& name) {
   return std::string(ConfigFiles::kDirectory) + '/' + name;
@@ -55,7 +54,7 @@ void ConfigFiles::load(const BrokerOptions& options, TopicTable& topics, GroupTa
 void ConfigFiles::replace(const std::string& name, const std::string& text) {
   const auto replaced = putInPlace(*files_, pathOf(name), text);
   if (replaced) return;
-  log_->writeLimited(LogLevel::kError, "broker", name, kLogPeriod,
+  log_->writeLimited(LogLevel::kError, "broker", name, base::kLogPeriod,
                      pathOf(name) + " could not be written: " + replaced.error().message());
 }
 

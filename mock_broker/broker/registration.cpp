@@ -9,9 +9,6 @@
 #include "protocol/headers/namesrv.h"
 
 namespace mqclient::broker {
-namespace {
-constexpr base::Millis kLogPeriod{30'000};
-}  // namespace
 
 Registration::Registration(base::Object& owner, base::Strand& tables, const BrokerOptions& options,
                            const TopicTable& topics, base::Ref<remoting::RemotingClient> client,
@@ -105,7 +102,7 @@ void Registration::ended(std::size_t index, Result<protocol::RemotingCommand> an
     nameserver.known = true;
   } else if (!stopped_) {
     const std::string why = answer ? std::string(answer->remark()) : answer.error().message();
-    log_->writeLimited(LogLevel::kWarn, "broker", "register " + nameserver.address, kLogPeriod,
+    log_->writeLimited(LogLevel::kWarn, "broker", "register " + nameserver.address, base::kLogPeriod,
                        options_.brokerName + " could not register with nameserver " + nameserver.address + ": " + why);
     nameserver.full = true;
     nameserver.wanted = true;

@@ -8,11 +8,12 @@
 #include <utility>
 
 #include "mock_broker/standalone/apache_keys.h"
+#include "mock_broker/standalone/settings.h"
 
 namespace mqclient::standalone {
 namespace {
 
-enum class Switch {
+enum class Option {
   kConfig,
   kNamesrvConfig,
   kNamesrvAddr,
@@ -28,35 +29,33 @@ enum class Switch {
 };
 struct Named {
   std::string_view name;
-  Switch what;
+  Option what;
   bool takes_value{true};
 };
 // Apache's mqbroker has -c --configFile, -n --namesrvAddr, -p --printConfigItem and -h.
 constexpr std::array kSwitches{
-    Named{"-c", Switch::kConfig},
-    Named{"--config", Switch::kConfig},
-    Named{"--configFile", Switch::kConfig},
-    Named{"--namesrv-config", Switch::kNamesrvConfig},
-    Named{"-n", Switch::kNamesrvAddr},
-    Named{"--namesrvAddr", Switch::kNamesrvAddr},
-    Named{"--listen-port", Switch::kListenPort},
-    Named{"--namesrv-port", Switch::kNamesrvPort},
-    Named{"--conf", Switch::kConf},
-    Named{"--log", Switch::kLog},
-    Named{"--test-control-token-file", Switch::kControlTokenFile},
-    Named{"--test-control-port", Switch::kControlPort},
-    Named{"-p", Switch::kPrint, false},
-    Named{"--print-config", Switch::kPrint, false},
-    Named{"--printConfigItem", Switch::kPrint, false},
-    Named{"-h", Switch::kHelp, false},
-    Named{"--help", Switch::kHelp, false},
-    Named{"--version", Switch::kVersion, false},
+    Named{"-c", Option::kConfig},
+    Named{"--config", Option::kConfig},
+    Named{"--configFile", Option::kConfig},
+    Named{"--namesrv-config", Option::kNamesrvConfig},
+    Named{"-n", Option::kNamesrvAddr},
+    Named{"--namesrvAddr", Option::kNamesrvAddr},
+    Named{"--listen-port", Option::kListenPort},
+    Named{"--namesrv-port", Option::kNamesrvPort},
+    Named{"--conf", Option::kConf},
+    Named{"--log", Option::kLog},
+    Named{"--test-control-token-file", Option::kControlTokenFile},
+    Named{"--test-control-port", Option::kControlPort},
+    Named{"-p", Option::kPrint, false},
+    Named{"--print-config", Option::kPrint, false},
+    Named{"--printConfigItem", Option::kPrint, false},
+    Named{"-h", Option::kHelp, false},
+    Named{"--help", Option::kHelp, false},
+    Named{"--version", Option::kVersion, false},
 };
 
 constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLevels{
     {{"error", LogLevel::kError}, {"warn", LogLevel::kWarn}, {"info", LogLevel::kInfo}, {"debug", LogLevel::kDebug}}};
-
-constexpr std::int32_t kPortMax = 65'535;
 
 constexpr std::string_view kHelp = R"(usage: mqbroker [-c broker.conf] [switches]
 
@@ -113,51 +112,51 @@ std::optional<Error> unknown(std::string_view argument) {
 std::optional<Error> apply(const Named& named, const std::string& value, CommandLine& line) {
   const std::string place(named.name);
   switch (named.what) {
-    case Switch::kConfig:
+    case Option::kConfig:
       line.config_file = value;
       break;
-    case Switch::kNamesrvConfig:
+    case Option::kNamesrvConfig:
       line.namesrv_config_file = value;
       break;
-    case Switch::kNamesrvAddr:
+    case Option::kNamesrvAddr:
       line.broker.push_back({"namesrvAddr", value, place});
       break;
-    case Switch::kListenPort:
+    case Option::kListenPort:
       line.broker.push_back({"listenPort", value, place});
       break;
-    case Switch::kNamesrvPort:
+    case Option::kNamesrvPort:
       line.namesrv.push_back({"listenPort", value, place});
       break;
-    case Switch::kConf: {
+    case Option::kConf: {
       const std::size_t at = value.find('=');
       if (at == std::string::npos || at == 0) return wrong(place + " " + value + ": expected KEY=VALUE");
       line.broker.push_back({value.substr(0, at), value.substr(at + 1), place});
       break;
     }
-    case Switch::kLog: {
+    case Option::kLog: {
       const auto level = std::ranges::find(kLevels, value, [](const auto& l) { return l.first; });
       if (level == kLevels.end()) return wrong(place + " " + value + ": expected error, warn, info or debug");
       line.log_level = level->second;
       break;
     }
-    case Switch::kControlTokenFile:
+    case Option::kControlTokenFile:
       if (value.empty()) return wrong(place + ": expected a file");
       line.test_control_token_file = value;
       break;
-    case Switch::kControlPort: {
+    case Option::kControlPort: {
       const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), line.test_control_port);
       const bool is_port = failed == std::errc{} && end == value.data() + value.size() && line.test_control_port >= 0 &&
                            line.test_control_port <= kPortMax;
       if (!is_port) return wrong(place + " " + value + ": expected a number from 0 to " + std::to_string(kPortMax));
       break;
     }
-    case Switch::kPrint:
+    case Option::kPrint:
       line.action = CommandLine::Action::kPrintConfig;
       break;
-    case Switch::kHelp:
+    case Option::kHelp:
       line.action = CommandLine::Action::kHelp;
       break;
-    case Switch::kVersion:
+    case Option::kVersion:
       line.action = CommandLine::Action::kVersion;
       break;
   }
@@ -185,7 +184,7 @@ Result<CommandLine> parseCommandLine(std::span<const char* const> arguments) {
       value = arguments[i];
     }
     if (auto error = apply(*named, value.value_or(""), line)) return *error;
-    has_control_port = has_control_port || named->what == Switch::kControlPort;
+    has_control_port = has_control_port || named->what == Option::kControlPort;
     // Whatever else was said, who asks for help gets it.
     if (line.action == CommandLine::Action::kHelp || line.action == CommandLine::Action::kVersion) return line;
   }

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "protocol/hex.h"
+
 namespace mqclient::standalone {
 namespace {
 
@@ -12,13 +14,6 @@ bool isBlank(char c) {
 }
 bool isEnd(char c) {
   return c == '\n' || c == '\r';
-}
-
-int hexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 void appendUtf8(std::string& out, std::uint32_t code) {
@@ -41,7 +36,7 @@ void appendUtf8(std::string& out, std::uint32_t code) {
 }
 
 /// Joins UTF-16 halves; one without its partner becomes U+FFFD, as when Java writes it out.
-class Text {
+class Utf16Text {
  public:
   void unit(std::uint32_t unit) {
     const bool low = unit >= 0xDC00 && unit <= 0xDFFF;
@@ -131,7 +126,7 @@ std::size_t endOfKey(std::string_view line) {
 }
 
 Result<std::string> unescaped(std::string_view raw, const std::string& place) {
-  Text out;
+  Utf16Text out;
   for (std::size_t i = 0; i < raw.size(); ++i) {
     if (raw[i] != '\\') {
       out.unit(static_cast<unsigned char>(raw[i]));
@@ -155,7 +150,7 @@ Result<std::string> unescaped(std::string_view raw, const std::string& place) {
         constexpr std::size_t kDigits = 4;
         std::uint32_t unit = 0;
         for (std::size_t d = 1; d <= kDigits; ++d) {
-          const int digit = i + d < raw.size() ? hexDigit(raw[i + d]) : -1;
+          const int digit = i + d < raw.size() ? protocol::hexValue(raw[i + d]) : -1;
           if (digit < 0) {
             return Error(ErrorCode::kInvalidArgument, place +
                                                           ": after \\u four hexadecimal digits are expected, found '" +

@@ -15,7 +15,6 @@
 namespace mqclient::standalone {
 namespace {
 
-constexpr std::int64_t kPortMax = 65'535;
 constexpr std::int64_t kMillisMax = 86'400'000;
 constexpr std::int64_t kMiB = 1 << 20;
 /// A frame has 16 MiB; a record adds its properties and names to the body.

@@ -15,17 +15,16 @@ constexpr std::size_t kRingLines = 1024;    // lines that wait for the hook; mor
 constexpr std::size_t kLinesPerJob = 64;    // then the drain job goes to the back of its group
 constexpr std::size_t kLimitedKeys = 1024;  // keys of writeLimited() remembered at a time
 
-struct Line {
-  LogLevel level;
-  std::string component;
-  std::string text;
-};
-
 }  // namespace
 
 struct Log::Impl {
   Impl(Engine& e, Ref<ListenerGroup> g) : engine(&e), group(std::move(g)) {}
 
+  struct Line {
+    LogLevel level;
+    std::string component;
+    std::string text;
+  };
   struct Drain final : Job {
     explicit Drain(Log& l) : log(l) {}
     void run() noexcept override;

@@ -13,6 +13,10 @@ namespace mqclient::base {
 
 using LogHook = std::function<void(LogLevel, std::string_view component, std::string_view line)>;
 
+/// What writeLimited() is given in the library: one line in this time about the same trouble (an address, a queue, a
+/// file).
+inline constexpr Millis kLogPeriod{30'000};
+
 /// The library is silent unless a hook was given. Lines go through a bounded ring to one drain job on a listener thread
 /// (user code never runs in a strand, R2); what does not fit is counted and reported by the next line that does.
 class Log : public Object {

@@ -3,12 +3,13 @@
 #include <string_view>
 
 namespace mqclient::client {
-namespace {
 
 void complain(std::string& all, const std::string& one) {
   if (!all.empty()) all += "; ";
   all += one;
 }
+
+namespace {
 
 /// Part of a client id: brokers cut ids at blanks in their logs and tools at '@' in their tables.
 bool isNamePart(std::string_view text) {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/mutex.h"
+#include "client/client_options.h"
 #include "client/http_top_addressing.h"
 #include "remoting/tcp.h"
 
@@ -42,11 +43,6 @@ void forEachPart(std::string_view text, char separator, F f) {
     f(text.substr(0, at));
     text = at == std::string_view::npos ? std::string_view() : text.substr(at + 1);
   }
-}
-
-void complain(std::string& all, const std::string& one) {
-  if (!all.empty()) all += "; ";
-  all += one;
 }
 
 /// What is wrong with one "host:port"; empty: nothing.

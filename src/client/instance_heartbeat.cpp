@@ -11,12 +11,6 @@
 #include "protocol/names.h"
 
 namespace mqclient::client {
-namespace {
-
-/// One line per broker and half minute about heartbeats that fail.
-constexpr base::Millis kLogPeriod{30'000};
-
-}  // namespace
 
 void MQClientInstance::armHeartbeat() {
   if (state_ == State::kRunning) {
@@ -109,7 +103,7 @@ void MQClientInstance::onHeartbeatAnswer(const std::string& broker_name, std::in
     const Error why = answer ? responseError(*answer, "heartbeat to " + broker_name + " (" + address + ")")
                              : std::move(answer).error();
     if (why.code() == ErrorCode::kClosed) return;
-    log_->writeLimited(LogLevel::kWarn, "heartbeat", address, kLogPeriod,
+    log_->writeLimited(LogLevel::kWarn, "heartbeat", address, base::kLogPeriod,
                        "no heartbeat to " + broker_name + ": " + why.message());
     // A slave's silence says nothing about the master that sends go to.
     if (broker_id == protocol::kMasterId) noteOutcome(*faults_.broker(broker_name), asked_at, why);

@@ -13,8 +13,6 @@ namespace {
 constexpr base::Millis kFetchTimeout{3000};
 /// While no list is known. The first pause is short: an address server that restarts should not fail a start.
 constexpr base::Backoff kUnknownBackoff{.first = base::Millis{100}, .limit = base::Millis{10'000}};
-/// An outage is not a flood of lines.
-constexpr base::Millis kLogPeriod{30'000};
 constexpr std::size_t kExcerpt = 80;
 constexpr std::string_view kBlanks = " \t\r\n\v\f";
 
@@ -88,7 +86,7 @@ void NameserverDiscovery::onAnswer(const Result<std::string>& answer) {
 void NameserverDiscovery::failed(const std::string& why) {
   ++failures_;
   why_ = why;
-  log_.writeLimited(LogLevel::kWarn, "route", "address server " + source_->name(), kLogPeriod,
+  log_.writeLimited(LogLevel::kWarn, "route", "address server " + source_->name(), base::kLogPeriod,
                     "the address server " + source_->name() + " " + why +
                         (known_.empty() ? "; no nameserver is known yet" : "; kept are " + listed(known_)));
 }

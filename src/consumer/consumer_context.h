@@ -20,6 +20,9 @@
 
 namespace mqclient::consumer {
 
+/// Who speaks in a log line.
+inline constexpr const char* kComponent = "consumer";
+
 using Subscriptions = std::map<std::string, protocol::SubscriptionData, std::less<>>;
 
 /// What a consumer and its queues share. Immutable but for what says how it is guarded. Lives as long as any of them.

@@ -44,7 +44,7 @@ void Invocation::inflateBodies() {
     const Result<void> inflated = mqclient::detail::MessageAccess::inflate(message);
     if (inflated) continue;
     ConsumerContext& consumer = *delivery_->context_;
-    consumer.log().write(LogLevel::kWarn, "consumer",
+    consumer.log().write(LogLevel::kWarn, kComponent,
                          "the body of message " + std::string(message.msgId()) + " of " +
                              delivery_->queue_->queue().toString() + " goes to group " + consumer.group +
                              " as it is stored: " + inflated.error().message());
@@ -85,7 +85,7 @@ void Invocation::answered(Result<ConsumeConcurrentlyStatus> status) noexcept {
   if (status) {
     status_ = *status;
   } else {
-    consumer.log().write(LogLevel::kWarn, "consumer",
+    consumer.log().write(LogLevel::kWarn, kComponent,
                          "listener of group " + consumer.group + " failed at message " +
                              std::string(delivery_->messages_[first_].msgId()) + " of " +
                              delivery_->queue_->queue().toString() + ", it comes again: " + status.error().message());

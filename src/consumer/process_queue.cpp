@@ -16,14 +16,6 @@ namespace mqclient::consumer {
 using mqclient::detail::MessageAccess;
 using mqclient::detail::MessageFrame;
 
-namespace {
-
-constexpr const char* kComponent = "consumer";
-/// One log line per queue and kind of trouble in this time.
-constexpr base::Millis kLogPeriod{30'000};
-
-}  // namespace
-
 ProcessQueue::ProcessQueue(base::Ref<ConsumerContext> context, MessageQueue queue, base::Ref<base::Object> owner_alive,
                            QueueOwner& owner)
     : context_(std::move(context)),
@@ -87,7 +79,7 @@ void ProcessQueue::enterBackOff(base::Millis delay, const Error& error) {
     why_error_ = error.message();
   }
   context_->log().writeLimited(
-      LogLevel::kWarn, kComponent, context_->instance->logKey(queue_.brokerName(), error, where()), kLogPeriod,
+      LogLevel::kWarn, kComponent, context_->instance->logKey(queue_.brokerName(), error, where()), base::kLogPeriod,
       where() + ": " + error.message() + "; tried again in " + std::to_string(delay.count()) + " ms");
   waitThen(State::kBackingOff, delay, nullptr);
 }
@@ -505,7 +497,7 @@ void ProcessQueue::onCommitAnswer(std::int64_t offset, Result<void> answer, base
   if (!answer) {
     context_->log().writeLimited(LogLevel::kWarn, kComponent,
                                  context_->instance->logKey(queue_.brokerName(), answer.error(), where() + " commit"),
-                                 kLogPeriod, where() + ": " + answer.error().message());
+                                 base::kLogPeriod, where() + ": " + answer.error().message());
   }
   std::move(done)(std::move(answer));
 }

@@ -14,8 +14,6 @@
 namespace mqclient::consumer {
 namespace {
 
-constexpr const char* kComponent = "consumer";
-
 /// Completes `done` when all of `count` parts have, with the first error among them.
 class Join final : public base::Object {
  public:

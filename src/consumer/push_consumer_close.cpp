@@ -95,7 +95,7 @@ void PushConsumer::unregistered() {
   std::sort(report_.offsetsNotCommitted.begin(), report_.offsetsNotCommitted.end());
   report_.took = std::chrono::duration_cast<Millis>(context_->engine().now() - closing_since_);
   // The last line: the instance takes the user's hooks with it.
-  context_->log().write(LogLevel::kInfo, "consumer", "group " + context_->group + " closed: " + report_.toString());
+  context_->log().write(LogLevel::kInfo, kComponent, "group " + context_->group + " closed: " + report_.toString());
   lease_.release(
       base::Completion<void>::of([me = self()](Result<void>&&) { me->post([me = me.get()] { me->closed(); }); }));
 }

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kFlagAt = 12;
 constexpr std::size_t kBodyAt = 20;
 
-Error corrupt(std::size_t index, std::string what) {
+Error corruptElement(std::size_t index, std::string what) {
   return Error(ErrorCode::kCorrupt, "message " + std::to_string(index) + " of the batch: " + std::move(what));
 }
 }  // namespace
@@ -46,7 +46,7 @@ std::optional<Result<BatchElement>> BatchIterator::next() {
   const std::size_t index = seen_++;
   const auto stop = [&](std::string what) -> Result<BatchElement> {
     rest_ = {};
-    return corrupt(index, std::move(what));
+    return corruptElement(index, std::move(what));
   };
   if (left_ == 0) return stop("the batch has more than " + std::to_string(index) + " messages");
   --left_;

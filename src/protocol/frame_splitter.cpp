@@ -10,7 +10,6 @@ namespace mqclient::protocol {
 
 namespace {
 
-constexpr std::size_t kLengthField = 4;
 /// First block of a frame that is gathered; it doubles from there.
 constexpr std::size_t kGatherFirst = 64u << 10;
 /// ApiVersions is what every Kafka client says first; versions so far.

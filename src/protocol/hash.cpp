@@ -6,7 +6,7 @@ namespace mqclient::protocol {
 
 namespace {
 
-constexpr std::uint32_t kReplacement = 0xFFFD;
+constexpr std::uint32_t kReplacementChar = 0xFFFD;
 
 /// One code point from the front of `text`; a byte that starts none is one U+FFFD.
 std::uint32_t takeCodePoint(std::string_view& text) noexcept {
@@ -28,7 +28,7 @@ std::uint32_t takeCodePoint(std::string_view& text) noexcept {
     least = 0x10000;
   } else {
     text.remove_prefix(1);
-    return lead < 0x80 ? lead : kReplacement;
+    return lead < 0x80 ? lead : kReplacementChar;
   }
   std::size_t have = 1;
   for (; have <= more && have < text.size(); ++have) {
@@ -38,7 +38,7 @@ std::uint32_t takeCodePoint(std::string_view& text) noexcept {
   }
   const bool whole = have == more + 1 && cp >= least && cp <= 0x10FFFF && !(cp >= 0xD800 && cp < 0xE000);
   text.remove_prefix(whole ? have : 1);
-  return whole ? cp : kReplacement;
+  return whole ? cp : kReplacementChar;
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "protocol/hex.h"
+
 namespace mqclient::protocol {
 
 namespace {
@@ -10,13 +12,6 @@ namespace {
 bool isBare(char c) noexcept {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' ||
          c == '$' || c == '.' || c == '+' || c == '@' || c == '%' || static_cast<unsigned char>(c) >= 0x80;
-}
-
-int hexValue(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 void appendUtf8(std::string& to, std::uint32_t cp) {

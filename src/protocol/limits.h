@@ -14,6 +14,8 @@ struct FrameLimits {
                                            ///< only: the msgId list of a batch of 4,096 takes up to 228 KiB
 };
 
+/// The length in front of every frame, which does not count itself.
+inline constexpr std::size_t kLengthField = 4;
 /// Nesting of arrays and objects in JSON headers and bodies.
 inline constexpr int kJsonDepthMax = 64;
 /// Body of one message, and of one client batch. DefaultMQProducer.java, MessageStoreConfig.java

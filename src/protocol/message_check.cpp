@@ -39,10 +39,10 @@ std::optional<Error> checkMessage(const Message& message, const MessageLimits& l
     complain(all, "the body has " + std::to_string(size) + " bytes, maxMessageSize is " +
                       std::to_string(limits.body_max) + ": send less, or raise it here and at the broker");
   }
-  if (const std::string& about_setters = detail::MessageAccess::complaints(message); !about_setters.empty()) {
+  if (const std::string& about_setters = mqclient::detail::MessageAccess::complaints(message); !about_setters.empty()) {
     complain(all, about_setters);
   }
-  if (const std::size_t properties = detail::MessageAccess::properties(message).size();
+  if (const std::size_t properties = mqclient::detail::MessageAccess::properties(message).size();
       properties > kMaxPropertiesSize - kPropertiesAddedBySend) {
     complain(all, "keys, tags and properties have " + std::to_string(properties) + " bytes together, at most " +
                       std::to_string(kMaxPropertiesSize - kPropertiesAddedBySend) + " are possible");

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/buffer.h"
+#include "protocol/hex.h"
 
 namespace mqclient::protocol {
 
@@ -19,13 +20,6 @@ char* putHex(char* to, const void* from, std::size_t bytes) noexcept {
     *to++ = kHex[in[i] & 15];
   }
   return to;
-}
-
-int hexValue(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 bool takeHex(std::string_view& from, std::byte* to, std::size_t bytes) noexcept {

@@ -26,7 +26,7 @@ constexpr std::size_t kHeadSize = 8;  // totalSize and magic
 constexpr std::size_t kPropertiesLength = 2;
 constexpr std::size_t kHeadSizeV4 = kRecordOverhead - 1 - kPropertiesLength;  // up to the body, two IPv4 hosts
 
-Error corrupt(std::string what) {
+Error corruptRecord(std::string what) {
   return Error(ErrorCode::kCorrupt, "message record: " + std::move(what));
 }
 
@@ -140,16 +140,17 @@ std::int64_t getStoreTimestamp(const std::byte* record) noexcept {
 }
 
 Result<RecordFields> decodeRecord(std::span<const std::byte> bytes) {
-  if (bytes.size() < kHeadSize) return corrupt("cut after " + std::to_string(bytes.size()) + " bytes");
+  if (bytes.size() < kHeadSize) return corruptRecord("cut after " + std::to_string(bytes.size()) + " bytes");
   const std::int32_t total = getI32(bytes.data());
   RecordFields f;
   f.magic = getBe32(bytes.data() + record_offset::kMagic);
-  if (f.magic == kBlankMagic) return corrupt("the filler at the end of a log file");
+  if (f.magic == kBlankMagic) return corruptRecord("the filler at the end of a log file");
   if (f.magic != kMessageMagicV1 && f.magic != kMessageMagicV2) {
-    return corrupt("unknown magic " + std::to_string(f.magic));
+    return corruptRecord("unknown magic " + std::to_string(f.magic));
   }
   if (total < static_cast<std::int32_t>(kRecordOverhead) || static_cast<std::size_t>(total) > bytes.size()) {
-    return corrupt("it claims " + std::to_string(total) + " bytes, " + std::to_string(bytes.size()) + " are there");
+    return corruptRecord("it claims " + std::to_string(total) + " bytes, " + std::to_string(bytes.size()) +
+                         " are there");
   }
   f.totalSize = static_cast<std::uint32_t>(total);
   const std::byte* at = bytes.data();
@@ -167,7 +168,8 @@ Result<RecordFields> decodeRecord(std::span<const std::byte> bytes) {
   constexpr std::size_t kV6More = RecordHost::kV6Size - RecordHost::kV4Size;
   const std::size_t overhead =
       kRecordOverhead + (born_v6 ? kV6More : 0) + (store_v6 ? kV6More : 0) + (v2 ? std::size_t{1} : 0);
-  if (f.totalSize < overhead) return corrupt("shorter than its fixed fields: " + std::to_string(total) + " bytes");
+  if (f.totalSize < overhead)
+    return corruptRecord("shorter than its fixed fields: " + std::to_string(total) + " bytes");
   std::size_t variable = f.totalSize - overhead;  // what body, topic and properties have together
 
   at += record_offset::kBornHost;
@@ -182,7 +184,7 @@ Result<RecordFields> decodeRecord(std::span<const std::byte> bytes) {
   const std::int32_t body_size = getI32(at + 12);
   at += 16;
   if (body_size < 0 || static_cast<std::size_t>(body_size) > variable) {
-    return corrupt("a body length of " + std::to_string(body_size) + ", room for " + std::to_string(variable));
+    return corruptRecord("a body length of " + std::to_string(body_size) + ", room for " + std::to_string(variable));
   }
   f.body = {at, static_cast<std::size_t>(body_size)};
   at += f.body.size();
@@ -192,7 +194,7 @@ Result<RecordFields> decodeRecord(std::span<const std::byte> bytes) {
   const std::size_t topic_size = v2 ? getBe16(at) : std::to_integer<std::size_t>(*at);
   at += v2 ? 2 : 1;
   if (topic_size > variable) {
-    return corrupt("a topic length of " + std::to_string(topic_size) + ", room for " + std::to_string(variable));
+    return corruptRecord("a topic length of " + std::to_string(topic_size) + ", room for " + std::to_string(variable));
   }
   f.topic = {reinterpret_cast<const char*>(at), topic_size};
   at += topic_size;
@@ -202,8 +204,8 @@ Result<RecordFields> decodeRecord(std::span<const std::byte> bytes) {
   at += 2;
   const std::size_t properties_size = signed_size > 0 ? static_cast<std::size_t>(signed_size) : 0;
   if (properties_size != variable) {
-    return corrupt("a properties length of " + std::to_string(signed_size) + " where totalSize leaves " +
-                   std::to_string(variable));
+    return corruptRecord("a properties length of " + std::to_string(signed_size) + " where totalSize leaves " +
+                         std::to_string(variable));
   }
   f.properties = {reinterpret_cast<const char*>(at), properties_size};
   return f;

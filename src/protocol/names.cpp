@@ -9,7 +9,7 @@ namespace mqclient::protocol {
 
 namespace {
 
-constexpr std::size_t kShownMax = 64;
+constexpr std::size_t kNameShownMax = 64;
 
 /// MessageConst.STRING_HASH_SET, in byte order.
 constexpr std::array kReserved = [] {
@@ -95,22 +95,22 @@ bool isNameCharacter(char c) noexcept {
          c == '-' || c == '_';
 }
 
-std::string shown(std::string_view name) {
+std::string shownName(std::string_view name) {
   std::string out = "'";
-  for (const char c : name.substr(0, kShownMax)) out.push_back(c >= 0x20 && c < 0x7F ? c : '?');
-  return out + (name.size() > kShownMax ? "...'" : "'");
+  for (const char c : name.substr(0, kNameShownMax)) out.push_back(c >= 0x20 && c < 0x7F ? c : '?');
+  return out + (name.size() > kNameShownMax ? "...'" : "'");
 }
 
 std::optional<std::string> complaintAbout(std::string_view kind, std::string_view name, std::size_t longest) {
   const std::string what(kind);
   if (name.find_first_not_of(" \t\r\n") == std::string_view::npos) return "the " + what + " is blank";
   if (name.size() > longest) {
-    return "the " + what + " " + shown(name) + " has " + std::to_string(name.size()) +
+    return "the " + what + " " + shownName(name) + " has " + std::to_string(name.size()) +
            " bytes, the longest allowed is " + std::to_string(longest);
   }
   const auto bad = std::find_if_not(name.begin(), name.end(), isNameCharacter);
   if (bad == name.end()) return std::nullopt;
-  return "the " + what + " " + shown(name) + " has a character that is not allowed at position " +
+  return "the " + what + " " + shownName(name) + " has a character that is not allowed at position " +
          std::to_string(bad - name.begin()) + "; letters, digits, '%', '|', '-' and '_' are";
 }
 

@@ -10,7 +10,6 @@ namespace mqclient::protocol {
 
 namespace {
 
-constexpr std::size_t kLengthField = 4;
 constexpr std::size_t kBinaryHeaderMin = 21;
 constexpr std::size_t kNegativeKey = 0x8000;
 constexpr const char* kBadKey = "a key's length is negative or leaves the ext fields";
@@ -18,7 +17,7 @@ constexpr const char* kBadValue = "a value's length is negative or leaves the ex
 constexpr std::size_t kLogFieldMax = 48;
 constexpr std::size_t kLogTextMax = 512;
 
-Error corrupt(std::string what) {
+Error corruptHeader(std::string what) {
   return Error(ErrorCode::kCorrupt, std::move(what));
 }
 
@@ -60,7 +59,7 @@ std::optional<Error> decodeBinaryHeader(base::Slice source, std::string_view hea
     return static_cast<std::size_t>(part.data() - source.text().data());
   };
   if (header.size() < kBinaryHeaderMin) {
-    return corrupt("a binary header of " + std::to_string(header.size()) + " bytes; the shortest has 21");
+    return corruptHeader("a binary header of " + std::to_string(header.size()) + " bytes; the shortest has 21");
   }
   Cursor at(header);
   const char* fixed = at.bytes(13);
@@ -72,11 +71,11 @@ std::optional<Error> decodeBinaryHeader(base::Slice source, std::string_view hea
   to.opaque = static_cast<std::int32_t>(base::getBe32(fixed + 5));
   to.flag = static_cast<std::int32_t>(base::getBe32(fixed + 9));
   const auto remark = at.text32();
-  if (!remark) return corrupt("the remark's length is negative or leaves the header");
+  if (!remark) return corruptHeader("the remark's length is negative or leaves the header");
   if (!remark->empty()) to.setRemark(source.sub(place(*remark), remark->size()));
   const auto ext = at.text32();
-  if (!ext) return corrupt("the length of the ext fields is negative or leaves the header");
-  if (at.left() != 0) return corrupt(std::to_string(at.left()) + " bytes of the header follow its ext fields");
+  if (!ext) return corruptHeader("the length of the ext fields is negative or leaves the header");
+  if (at.left() != 0) return corruptHeader(std::to_string(at.left()) + " bytes of the header follow its ext fields");
   if (ext->empty()) return std::nullopt;
 
   const std::size_t value_limit = to.isResponse() ? limits.headerBytes : limits.fieldValueBytes;
@@ -84,7 +83,8 @@ std::optional<Error> decodeBinaryHeader(base::Slice source, std::string_view hea
   std::size_t longest = 0;
   const char* field = ext->data();
   for (std::size_t left = ext->size(); left != 0; ++count) {
-    if (count == limits.headerFields) return corrupt(tooMany("a number of fields", count + 1, limits.headerFields));
+    if (count == limits.headerFields)
+      return corruptHeader(tooMany("a number of fields", count + 1, limits.headerFields));
     // Lengths are compared with what is left, never added to a pointer before that. Read as unsigned numbers, negative
     // ones are larger than any header.
     constexpr std::size_t kLengths = ExtFields::kKeyLength + ExtFields::kValueLength;
@@ -98,15 +98,15 @@ std::optional<Error> decodeBinaryHeader(base::Slice source, std::string_view hea
     };
     // Keys of one letter, which a send has: where their values' lengths lie need not be read first.
     if (left > kLengths && base::getBe16(field) == 1) {
-      if (!pass(1)) return corrupt(kBadValue);
+      if (!pass(1)) return corruptHeader(kBadValue);
       continue;
     }
     const std::size_t key = left < ExtFields::kKeyLength ? kNegativeKey : base::getBe16(field);
-    if (key >= kNegativeKey || key > left - ExtFields::kKeyLength) return corrupt(kBadKey);
-    if (left < kLengths + key) return corrupt(kBadValue);
-    if (!pass(key)) return corrupt(kBadValue);
+    if (key >= kNegativeKey || key > left - ExtFields::kKeyLength) return corruptHeader(kBadKey);
+    if (left < kLengths + key) return corruptHeader(kBadValue);
+    if (!pass(key)) return corruptHeader(kBadValue);
   }
-  if (longest > value_limit) return corrupt(tooMany("a value length", longest, value_limit));
+  if (longest > value_limit) return corruptHeader(tooMany("a value length", longest, value_limit));
   const std::size_t ext_at = place(*ext);
   to.ext = ExtFields(std::move(source).sub(ext_at, ext->size()), count);
   return std::nullopt;
@@ -138,11 +138,11 @@ base::Slice gatherFront(const base::Chain& frame, std::size_t size) {
 /// Fills `command` in place: it is a large value to move about on the hot path.
 std::optional<Error> decodeInto(RemotingCommand& command, base::Chain&& frame, const FrameLimits& limits) {
   if (frame.size() < kFramePrefix) {
-    return corrupt("a frame of " + std::to_string(frame.size()) + " bytes; the shortest has 8");
+    return corruptHeader("a frame of " + std::to_string(frame.size()) + " bytes; the shortest has 8");
   }
   if (frame.size() > limits.frameBytes) {
-    return corrupt("a frame of " + std::to_string(frame.size()) + " bytes; the limit is " +
-                   std::to_string(limits.frameBytes));
+    return corruptHeader("a frame of " + std::to_string(frame.size()) + " bytes; the limit is " +
+                         std::to_string(limits.frameBytes));
   }
   base::Slice gathered;
   const base::Slice* head = &frame[0];
@@ -154,22 +154,22 @@ std::optional<Error> decodeInto(RemotingCommand& command, base::Chain&& frame, c
   need(kFramePrefix);
   const auto length = static_cast<std::int32_t>(base::getBe32(head->data()));
   if (length < 0 || static_cast<std::size_t>(length) != frame.size() - kLengthField) {
-    return corrupt("the length field says " + std::to_string(length) + ", the frame has " +
-                   std::to_string(frame.size() - kLengthField) + " bytes behind it");
+    return corruptHeader("the length field says " + std::to_string(length) + ", the frame has " +
+                         std::to_string(frame.size() - kLengthField) + " bytes behind it");
   }
   const std::uint32_t word = base::getBe32(head->data() + kLengthField);
   const auto type = static_cast<std::uint8_t>(word >> 24);
   const std::size_t header_size = word & 0xFFFFFFu;
   if (type > static_cast<std::uint8_t>(SerializeType::ROCKETMQ)) {
-    return corrupt("the header's type is " + std::to_string(type) + "; 0 (JSON) and 1 (binary) are known");
+    return corruptHeader("the header's type is " + std::to_string(type) + "; 0 (JSON) and 1 (binary) are known");
   }
   if (header_size > frame.size() - kFramePrefix) {
-    return corrupt("the header claims " + std::to_string(header_size) + " bytes, the frame has " +
-                   std::to_string(frame.size() - kFramePrefix) + " behind its prefix");
+    return corruptHeader("the header claims " + std::to_string(header_size) + " bytes, the frame has " +
+                         std::to_string(frame.size() - kFramePrefix) + " behind its prefix");
   }
   if (header_size > limits.headerBytes) {
-    return corrupt("a header of " + std::to_string(header_size) + " bytes; the limit is " +
-                   std::to_string(limits.headerBytes));
+    return corruptHeader("a header of " + std::to_string(header_size) + " bytes; the limit is " +
+                         std::to_string(limits.headerBytes));
   }
 
   command.serializeType = static_cast<SerializeType>(type);

@@ -310,7 +310,7 @@ void ClientChannel::closeConnection(Error why) {
 void ClientChannel::noteCorrupt(const Error& why) {
   shared_->counters.corrupt_closed.fetch_add(1, std::memory_order_relaxed);
   if (shared_->log->enabled(LogLevel::kError)) {
-    shared_->log->writeLimited(LogLevel::kError, "remoting", address_, kLogPeriod,
+    shared_->log->writeLimited(LogLevel::kError, "remoting", address_, base::kLogPeriod,
                                address_ + " sent bytes that are no frame: " + why.message());
   }
 }
@@ -351,7 +351,7 @@ void ClientChannel::noteFailure(const Error& why) {
                               kBackoffJitterPercent};
   retry_at_ = engine.now() + base::backoffDelay(backoff, failures_, engine.random());
   if (shared_->log->enabled(LogLevel::kWarn)) {
-    shared_->log->writeLimited(LogLevel::kWarn, "remoting", address_, kLogPeriod,
+    shared_->log->writeLimited(LogLevel::kWarn, "remoting", address_, base::kLogPeriod,
                                "no connection to " + address_ + ": " + why.message());
   }
 }

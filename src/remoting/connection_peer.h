@@ -97,7 +97,4 @@ base::Chain busyAnswer(const protocol::RemotingCommand& request, std::size_t lim
 /// "127.0.0.1" of "127.0.0.1:10911": log lines about strangers are limited by host.
 std::string_view hostOf(std::string_view address) noexcept;
 
-/// At most one log line an address (or a host of strangers) in this time.
-inline constexpr base::Millis kLogPeriod{30'000};
-
 }  // namespace mqclient::remoting

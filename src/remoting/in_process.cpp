@@ -100,17 +100,17 @@ void Listener::close() noexcept {
 }
 
 /// One connect: from the caller to the listener's strand, perhaps through a delay there, back to the handler's strand.
-class Connecting final : public base::Timer {
+class InProcessConnecting final : public base::Timer {
  public:
-  Connecting(Ref<Listener> listener, Ref<ConnectionHandler> handler, base::SteadyTime deadline,
-             Completion<Ref<Connection>> done) noexcept
+  InProcessConnecting(Ref<Listener> listener, Ref<ConnectionHandler> handler, base::SteadyTime deadline,
+                      Completion<Ref<Connection>> done) noexcept
       : Timer(listener->strand()),
         listener_(std::move(listener)),
         handler_(std::move(handler)),
         deadline_(deadline),
         done_(std::move(done)) {}
 
-  static void begin(std::unique_ptr<Connecting> self) {
+  static void begin(std::unique_ptr<InProcessConnecting> self) {
     Listener& listener = *self->listener_;
     listener.strand().post(Ref<Object>(&listener), [raw = self.release()] { raw->decide(); });
   }
@@ -180,10 +180,12 @@ void Network::connect(base::Engine& engine, std::string address, Ref<ConnectionH
     if (const auto found = listeners_.find(address); found != listeners_.end()) listener = found->second;
   }
   if (!listener) {
-    return Connecting::settle(std::move(handler), std::move(done),
-                              Error(ErrorCode::kUnreachable, "nobody listens at " + address + " inside this process"));
+    return InProcessConnecting::settle(
+        std::move(handler), std::move(done),
+        Error(ErrorCode::kUnreachable, "nobody listens at " + address + " inside this process"));
   }
-  Connecting::begin(std::make_unique<Connecting>(std::move(listener), std::move(handler), deadline, std::move(done)));
+  InProcessConnecting::begin(
+      std::make_unique<InProcessConnecting>(std::move(listener), std::move(handler), deadline, std::move(done)));
 }
 
 Result<Ref<ListenSocket>> Network::listen(base::Engine& engine, std::string address, Ref<Acceptor> acceptor) {

@@ -37,7 +37,7 @@ class ServerCore final : public ServerShared {
     }
     counters.connections_refused.fetch_add(1, std::memory_order_relaxed);
     if (log->enabled(LogLevel::kWarn)) {
-      log->writeLimited(LogLevel::kWarn, "remoting", std::string(hostOf(from)), kLogPeriod,
+      log->writeLimited(LogLevel::kWarn, "remoting", std::string(hostOf(from)), base::kLogPeriod,
                         "refused a connection of " + from + ": " + refusal);
     }
     return nullptr;
@@ -62,7 +62,7 @@ class ServerCore final : public ServerShared {
 
   void onAcceptFailed(const Error& why) noexcept override {
     if (!log->enabled(LogLevel::kError)) return;
-    log->writeLimited(LogLevel::kError, "remoting", "accept", kLogPeriod, why.message());
+    log->writeLimited(LogLevel::kError, "remoting", "accept", base::kLogPeriod, why.message());
   }
 
   void serve(Ref<RequestHandler> requests) {

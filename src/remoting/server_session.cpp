@@ -80,7 +80,7 @@ void ServerSession::noteCorrupt(const Error& why) {
   shared_->counters.corrupt_closed.fetch_add(1, std::memory_order_relaxed);
   const std::string& from = connection_->peerAddress();
   if (shared_->log->enabled(LogLevel::kWarn)) {
-    shared_->log->writeLimited(LogLevel::kWarn, "remoting", std::string(hostOf(from)), kLogPeriod,
+    shared_->log->writeLimited(LogLevel::kWarn, "remoting", std::string(hostOf(from)), base::kLogPeriod,
                                from + " sent bytes that are no frame: " + why.message());
   }
 }

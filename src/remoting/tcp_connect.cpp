@@ -26,10 +26,10 @@ bool metItself(int fd) {
 
 /// One connect: names on lane `net`, then every address in turn. Everything but the timer runs on the home reactor of
 /// the connection to be.
-class Connecting final : public Object, private base::IoHandler {
+class TcpConnecting final : public Object, private base::IoHandler {
  public:
-  Connecting(base::Engine& engine, base::IoReactor& home, std::string address, Ref<ConnectionHandler> handler,
-             base::SteadyTime deadline, Completion<Ref<Connection>> done, const TcpOptions& options)
+  TcpConnecting(base::Engine& engine, base::IoReactor& home, std::string address, Ref<ConnectionHandler> handler,
+                base::SteadyTime deadline, Completion<Ref<Connection>> done, const TcpOptions& options)
       : engine_(&engine),
         home_(home),
         options_(options),
@@ -47,11 +47,11 @@ class Connecting final : public Object, private base::IoHandler {
 
  private:
   struct ConnectTimer final : base::Timer {
-    explicit ConnectTimer(Connecting& c) noexcept : Timer(c.strand_), connecting(c) {}
+    explicit ConnectTimer(TcpConnecting& c) noexcept : Timer(c.strand_), connecting(c) {}
     void onTimer() noexcept override {
       connecting.home_.post(Ref<Object>(&connecting), [c = &connecting] { c->onTime(); });
     }
-    Connecting& connecting;
+    TcpConnecting& connecting;
   };
 
   void armTimer(base::SteadyTime due) {
@@ -65,7 +65,7 @@ class Connecting final : public Object, private base::IoHandler {
     const Result<HostPort> where = splitAddress(address_);
     if (!where) return fail(Error(ErrorCode::kUnreachable, where.error().message()));
     if (auto numeric = addressesOf(*where, Names::kNumericOnly)) return onAddresses(std::move(numeric));
-    const bool queued = engine_->runOnLane(base::LaneKind::kNet, [self = Ref<Connecting>(this), where = *where] {
+    const bool queued = engine_->runOnLane(base::LaneKind::kNet, [self = Ref<TcpConnecting>(this), where = *where] {
       self->home_.post(Ref<Object>(self), [c = self.get(), found = addressesOf(where, Names::kResolve)]() mutable {
         c->onAddresses(std::move(found));
       });
@@ -210,7 +210,8 @@ void beginTcpConnect(base::Engine& engine, std::string address, Ref<ConnectionHa
     strand.post(std::move(handler), [done = std::move(done)]() mutable { std::move(done)(noSockets()); });
     return;
   }
-  base::makeRef<Connecting>(engine, *home, std::move(address), std::move(handler), deadline, std::move(done), options)
+  base::makeRef<TcpConnecting>(engine, *home, std::move(address), std::move(handler), deadline, std::move(done),
+                               options)
       ->begin();
 }
 

@@ -15,8 +15,6 @@ using protocol::RemotingCommand;
 
 /// A nameserver is never given less time than this, or the caller's deadline would decide which one was asked at all.
 constexpr base::Millis kOneTryMin{100};
-/// One complaint per address and half minute, whoever complains: an outage is not a flood of lines.
-constexpr base::Millis kLogPeriod{30'000};
 
 /// One fetch under way: asks, hears, asks the next. Steps follow one another, so no state needs a lock; each step's
 /// answer comes after the step's own last touch.
@@ -92,7 +90,7 @@ class RouteFetch final : public base::Receiver<RemotingCommand> {
   }
   /// This one is no nameserver to count on.
   void complain(const std::string& address, const std::string& what) {
-    log_->writeLimited(LogLevel::kWarn, "route", address, kLogPeriod, "nameserver " + address + " " + what);
+    log_->writeLimited(LogLevel::kWarn, "route", address, base::kLogPeriod, "nameserver " + address + " " + what);
     note(address + " " + what);
   }
   void note(std::string what) {
