@@ -41,7 +41,7 @@ TEST(BlockingCall, Nests) {
   EXPECT_EQ(BlockingCall::take().at, outer_source.get());
 }
 
-class WaitSeatTest : public testing::Test {
+class WaitSeatTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_.data()), 0);

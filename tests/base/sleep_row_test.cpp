@@ -17,12 +17,12 @@
 namespace mqclient::base {
 namespace {
 
-constexpr std::size_t kThreads = 100;
+constexpr std::size_t kSleepers = 100;
 constexpr std::int64_t kBoundNanos = 60'000'000'000;
 
 TEST(SleepRow, EveryThreadHasABitOfItsOwn) {
-  std::array<SleepPlace, kThreads> places;
-  std::latch all(kThreads);
+  std::array<SleepPlace, kSleepers> places;
+  std::latch all(kSleepers);
   std::vector<std::thread> threads;
   for (SleepPlace& place : places) {
     threads.emplace_back([&] {
@@ -36,7 +36,7 @@ TEST(SleepRow, EveryThreadHasABitOfItsOwn) {
     EXPECT_EQ(place.bit & (place.bit - 1), 0U) << place.bit;
     different.emplace(place.row, place.bit);
   }
-  EXPECT_EQ(different.size(), kThreads);
+  EXPECT_EQ(different.size(), kSleepers);
 }
 
 TEST(SleepRow, AThreadThatEndsLeavesItsBit) {
@@ -53,8 +53,8 @@ TEST(SleepRow, AThreadThatEndsLeavesItsBit) {
 TEST(SleepRow, OneCallWakesAllOfItsBits) {
   std::atomic<bool> over{false};
   std::atomic<int> late{0};
-  std::array<SleepPlace, kThreads> places;
-  std::latch all(kThreads + 1);
+  std::array<SleepPlace, kSleepers> places;
+  std::latch all(kSleepers + 1);
   std::vector<std::thread> threads;
   for (SleepPlace& place : places) {
     threads.emplace_back([&] {
@@ -79,8 +79,8 @@ TEST(SleepRow, OneCallWakesAllOfItsBits) {
 }
 
 /// Waits for its thread's end to have given the bit back, or comes before: both must do.
-struct AtThreadEnd {
-  ~AtThreadEnd() {
+struct SleepAtThreadEnd {
+  ~SleepAtThreadEnd() {
     const SleepPlace place = SleepPlace::ofThisThread();
     place.row->wake(place.bit);
     EXPECT_FALSE(place.park(place.row->turn.load(), steadyNanos())) << "its deadline is now";
@@ -89,10 +89,10 @@ struct AtThreadEnd {
 
 TEST(SleepRow, AThreadMaySleepWhileItEnds) {
   std::thread([] {
-    thread_local const AtThreadEnd after;
+    thread_local const SleepAtThreadEnd after;
     static_cast<void>(&after);
     SleepPlace::ofThisThread();
-    thread_local const AtThreadEnd before;
+    thread_local const SleepAtThreadEnd before;
     static_cast<void>(&before);
   }).join();
 }

@@ -252,7 +252,7 @@ class TestClient {
 };
 
 /// A broker and a clock.
-struct BrokerTest : testing::Test {
+struct BrokerTest : ::testing::Test {
   void SetUp() override {
     engine = sim::makeSimEngine();
     network = remoting::InProcessNetwork::make();

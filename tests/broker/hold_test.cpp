@@ -9,7 +9,7 @@
 namespace mqclient::broker {
 namespace {
 
-constexpr std::int32_t kWait = protocol::kPullSubscription | protocol::kPullSuspend;
+constexpr std::int32_t kHeldPull = protocol::kPullSubscription | protocol::kPullSuspend;
 
 /// One run of a schedule drawn by a seed: a pull that waits races with sends.
 struct Race {
@@ -153,7 +153,7 @@ TEST(HoldTest, ThreadsLoseNoArrival) {
         header.topic = kTopic;
         header.queueId = queue;
         header.queueOffset = offset;
-        header.sysFlag = kWait;
+        header.sysFlag = kHeldPull;
         header.suspendTimeoutMillis = 60'000;
         header.subscription = "*";
         const auto answer = invoke(*client, RequestCode::PULL_MESSAGE, header, {});
@@ -250,7 +250,7 @@ TEST_F(Holds, TenThousandHoldsFitInEightMebibytes) {
   protocol::PullMessageRequestHeader header;
   header.consumerGroup = "a-consumer-group-with-a-name-of-usual-length";
   header.topic = kTopic;
-  header.sysFlag = kWait;
+  header.sysFlag = kHeldPull;
   header.suspendTimeoutMillis = 15'000;
   header.subscription = "TagA || TagB";
   const auto hold = [&](std::size_t n) {

@@ -9,7 +9,7 @@
 namespace mqclient::client {
 namespace {
 
-class HomeTest : public testing::Test {
+class HomeTest : public ::testing::Test {
  protected:
   static Error errorOf(std::string_view address, std::string variable = {}) {
     sim::SimOptions options;

@@ -161,7 +161,7 @@ class Server final : public remoting::RequestHandler {
 };
 
 /// Virtual time that moves when somebody waits, nameservers and brokers, and options for clients on them.
-class ClusterTest : public testing::Test {
+class ClusterTest : public ::testing::Test {
  protected:
   void SetUp() override {
     engine->advance(1s);  // time is not zero in real life

@@ -21,7 +21,7 @@ inline constexpr char kTopic[] = "orders";
 inline constexpr char kGroup[] = "workers";
 
 /// A cluster in virtual time, a topic on each of its brokers, and clients.
-struct VirtualCluster : testing::Test {
+struct VirtualCluster : ::testing::Test {
   /// Clients ask for routes every 30 s; consumers rebalance every 20 s.
   static constexpr Millis kRoutesAreRead{31'000};
   static constexpr Millis kViewsAgree{60'000};

@@ -209,7 +209,7 @@ class ScriptedBroker final : public remoting::RequestHandler {
 };
 
 /// Virtual time, the scripted pair, and consumers on it.
-class ScriptedTest : public testing::Test {
+class ScriptedTest : public ::testing::Test {
  protected:
   void SetUp() override {
     broker = base::makeRef<ScriptedBroker>();

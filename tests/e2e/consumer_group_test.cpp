@@ -21,8 +21,8 @@ namespace {
 using namespace std::chrono_literals;
 using Status = ConsumeConcurrentlyStatus;
 
-constexpr char kTopic[] = "orders";
-constexpr char kGroup[] = "workers";
+constexpr char kOrders[] = "orders";
+constexpr char kWorkers[] = "workers";
 
 /// What the listeners of a group saw.
 struct Seen {
@@ -46,7 +46,7 @@ struct Seen {
   std::map<MessageQueue, std::vector<std::int64_t>> offsets;
 };
 
-class ConsumerGroupTest : public testing::Test {
+class ConsumerGroupTest : public ::testing::Test {
  protected:
   void SetUp() override {
     MockClusterOptions options;
@@ -56,7 +56,7 @@ class ConsumerGroupTest : public testing::Test {
     options.time = MockTime::kVirtual;
     cluster.emplace(MockCluster::start(options).value());
     TopicConfig topic;
-    topic.topicName = kTopic;
+    topic.topicName = kOrders;
     topic.readQueueNums = topic.writeQueueNums = 4;
     ASSERT_TRUE(cluster->createTopic(topic));
     producer.emplace(DefaultMQProducer::start("shop", cluster->client()).value());
@@ -65,13 +65,13 @@ class ConsumerGroupTest : public testing::Test {
   DefaultMQPushConsumer join(MessageListener listener, PushConsumerOptions options = {},
                              MessageSelector selector = MessageSelector::all()) {
     options.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET();
-    return DefaultMQPushConsumer::start(kGroup, {{kTopic, std::move(selector)}}, std::move(listener), cluster->client(),
-                                        std::move(options))
+    return DefaultMQPushConsumer::start(kWorkers, {{kOrders, std::move(selector)}}, std::move(listener),
+                                        cluster->client(), std::move(options))
         .value();
   }
   void send(int from, int to, const std::string& tag = "") {
     for (int i = from; i < to; ++i) {
-      const Result<SendResult> sent = producer->send(Message(kTopic, "m" + std::to_string(i)).setTags(tag));
+      const Result<SendResult> sent = producer->send(Message(kOrders, "m" + std::to_string(i)).setTags(tag));
       ASSERT_TRUE(sent) << sent.error();
     }
   }
@@ -133,8 +133,8 @@ TEST_F(ConsumerGroupTest, AfterACompleteCloseNothingComesTwice) {
     ASSERT_TRUE(cluster->waitUntil([&] { return seen.different() == 50; }));
     EXPECT_TRUE(consumer.close().complete());
   }
-  for (const MessageExt& m : cluster->messages(kTopic)) {
-    EXPECT_LT(m.queueOffset(), cluster->committedOffset(kGroup, m.messageQueue()));
+  for (const MessageExt& m : cluster->messages(kOrders)) {
+    EXPECT_LT(m.queueOffset(), cluster->committedOffset(kWorkers, m.messageQueue()));
   }
   send(50, 60);
   auto consumer = join(seen.listener());
@@ -152,8 +152,8 @@ TEST_F(ConsumerGroupTest, OnlyTheTagsAskedForArrive) {
   cluster->waitUntil([] { return false; }, 10s);
   EXPECT_EQ(seen.different(), 20u);
   EXPECT_EQ(seen.times.count("m15"), 0u);
-  for (const MessageExt& m : cluster->messages(kTopic)) {
-    EXPECT_LT(m.queueOffset(), cluster->committedOffset(kGroup, m.messageQueue())) << "past what was left out, too";
+  for (const MessageExt& m : cluster->messages(kOrders)) {
+    EXPECT_LT(m.queueOffset(), cluster->committedOffset(kWorkers, m.messageQueue())) << "past what was left out, too";
   }
 }
 
@@ -197,7 +197,7 @@ TEST_F(ConsumerGroupTest, ABrokerThatReturnsIsReadAgain) {
   cluster->waitUntil([] { return false; }, 5s);
   ASSERT_TRUE(cluster->broker("broker-b").value().start());
   TopicConfig topic;
-  topic.topicName = kTopic;
+  topic.topicName = kOrders;
   topic.readQueueNums = topic.writeQueueNums = 4;
   ASSERT_TRUE(cluster->createTopic(topic));
   ASSERT_TRUE(cluster->waitUntil([&] { return divided({&consumer}); }, 90s));

@@ -24,7 +24,7 @@ using base::Activation;
 using base::Role;
 using enum ConsumeConcurrentlyStatus;
 
-const std::string kTopic = "topic";
+const std::string kOneTopic = "topic";
 const std::string kOtherTopic = "other";
 constexpr Millis kWait{30'000};  // no test waits longer for an event
 
@@ -55,17 +55,17 @@ ConsumeConcurrentlyStatus success(Messages, ConsumeConcurrentlyContext&) {
   return CONSUME_SUCCESS;
 }
 
-class EveryCall : public testing::Test {
+class EveryCall : public ::testing::Test {
  protected:
   void SetUp() override {
-    for (const std::string& name : {kTopic, kOtherTopic}) {
+    for (const std::string& name : {kOneTopic, kOtherTopic}) {
       TopicConfig topic;
       topic.topicName = name;
       ASSERT_TRUE(cluster.createTopic(topic));
     }
-    producer.emplace(DefaultMQProducer::start("p", cluster.client(), {.topics = {kTopic}}).value());
-    consumer.emplace(DefaultMQPushConsumer::start("c", {{kTopic}}, success, cluster.client(), from_first).value());
-    ASSERT_TRUE(producer->send(Message(kTopic, "route known")));
+    producer.emplace(DefaultMQProducer::start("p", cluster.client(), {.topics = {kOneTopic}}).value());
+    consumer.emplace(DefaultMQPushConsumer::start("c", {{kOneTopic}}, success, cluster.client(), from_first).value());
+    ASSERT_TRUE(producer->send(Message(kOneTopic, "route known")));
     ASSERT_TRUE(cluster.waitUntil([&] { return !consumer->progress().empty(); }, kWait));
   }
 
@@ -81,37 +81,37 @@ class EveryCall : public testing::Test {
     const std::vector<QueueProgress> progress = consumer->progress();
     if (progress.empty()) return c.add("progress");
     c.expectOk("seek", consumer->seek(progress[0].messageQueue, 0));
-    if (consumer->explain(kTopic).rows.empty()) c.add("explain");
+    if (consumer->explain(kOneTopic).rows.empty()) c.add("explain");
   }
   /// Every call that begins something, each with `end` for its future.
   template <class End>
   void begin(End end) {
-    const std::vector<Message> batch(2, Message(kTopic, "x"));
+    const std::vector<Message> batch(2, Message(kOneTopic, "x"));
     auto first_queue = [](Queues, const Message&) -> std::size_t { return 0; };
-    end("sendAsync", producer->sendAsync(Message(kTopic, "x")));
-    end("sendAsync with selector", producer->sendAsync(Message(kTopic, "x"), first_queue));
+    end("sendAsync", producer->sendAsync(Message(kOneTopic, "x")));
+    end("sendAsync with selector", producer->sendAsync(Message(kOneTopic, "x"), first_queue));
     end("sendBatchAsync", producer->sendBatchAsync(batch));
     end("flush", producer->flush());
     end("writable", producer->writable());
     end("producer.ready", producer->ready());
     end("consumer.ready", consumer->ready());
     end("commit", consumer->commit());
-    end("doSend", producer->doSend(Message(kTopic, "x"), std::nullopt, {}));
+    end("doSend", producer->doSend(Message(kOneTopic, "x"), std::nullopt, {}));
     end("doSendBatch", producer->doSendBatch(batch, {}));
-    end("doFetchPublishMessageQueues", producer->doFetchPublishMessageQueues(kTopic));
+    end("doFetchPublishMessageQueues", producer->doFetchPublishMessageQueues(kOneTopic));
   }
   /// Every call that waits. `end` judges the answers.
   template <class End>
   void wait(End end) {
     auto first_queue = [](Queues, const Message&) -> std::size_t { return 0; };
-    end("send", producer->send(Message(kTopic, "x")));
-    end("send with selector", producer->send(Message(kTopic, "x"), first_queue));
-    end("sendBatch", producer->sendBatch({Message(kTopic, "x"), Message(kTopic, "y")}));
-    end("sendOneway", producer->sendOneway(Message(kTopic, "x")));
-    end("sendOneway with selector", producer->sendOneway(Message(kTopic, "x"), first_queue));
-    end("fetchPublishMessageQueues", producer->fetchPublishMessageQueues(kTopic));
+    end("send", producer->send(Message(kOneTopic, "x")));
+    end("send with selector", producer->send(Message(kOneTopic, "x"), first_queue));
+    end("sendBatch", producer->sendBatch({Message(kOneTopic, "x"), Message(kOneTopic, "y")}));
+    end("sendOneway", producer->sendOneway(Message(kOneTopic, "x")));
+    end("sendOneway with selector", producer->sendOneway(Message(kOneTopic, "x"), first_queue));
+    end("fetchPublishMessageQueues", producer->fetchPublishMessageQueues(kOneTopic));
     end("DefaultMQProducer::start", DefaultMQProducer::start("p2", cluster.client()));
-    end("DefaultMQPushConsumer::start", DefaultMQPushConsumer::start("c2", {{kTopic}}, success, cluster.client()));
+    end("DefaultMQPushConsumer::start", DefaultMQPushConsumer::start("c2", {{kOneTopic}}, success, cluster.client()));
   }
   /// Every call at all, where waiting is allowed.
   void callEverything(Complaints& c) {
@@ -121,7 +121,7 @@ class EveryCall : public testing::Test {
     // Lives of one's own, ended here: by close and by the destructor.
     if (auto p = DefaultMQProducer::start("p3", cluster.client()); p && !p->close().complete()) c.add("close");
     if (auto p = DefaultMQProducer::start("p3", cluster.client())) c.expectOk("closeAsync", p->closeAsync().get());
-    if (auto p = DefaultMQPushConsumer::start("c3", {{kTopic}}, success, cluster.client())) p->shutdown();
+    if (auto p = DefaultMQPushConsumer::start("c3", {{kOneTopic}}, success, cluster.client())) p->shutdown();
     {
       auto runtime = Runtime::create({.ioThreads = 1});
       c.expectOk("Runtime::create", runtime);
@@ -232,13 +232,13 @@ TEST_F(EveryCall, ThenIsCalledOnceOnAListenerThread) {
 
 /// As the documentation writes it: the call inside the co_await expression, what has a destructor named before.
 Future<int> awaitEverything(DefaultMQProducer& producer, DefaultMQPushConsumer& consumer, Complaints& c) {
-  const std::vector<Message> batch(2, Message(kTopic, "x"));
+  const std::vector<Message> batch(2, Message(kOneTopic, "x"));
   auto first_queue = [](Queues, const Message&) -> std::size_t { return 0; };
-  const Result<SendResult> sent = co_await producer.sendAsync(Message(kTopic, "x"));
+  const Result<SendResult> sent = co_await producer.sendAsync(Message(kOneTopic, "x"));
   c.expectOk("sendAsync", sent);
-  const Result<SendResult> timed = co_await producer.sendAsync(Message(kTopic, "x"), {.timeout = Millis{5000}});
+  const Result<SendResult> timed = co_await producer.sendAsync(Message(kOneTopic, "x"), {.timeout = Millis{5000}});
   c.expectOk("sendAsync with options", timed);
-  const Result<SendResult> chosen = co_await producer.sendAsync(Message(kTopic, "x"), first_queue);
+  const Result<SendResult> chosen = co_await producer.sendAsync(Message(kOneTopic, "x"), first_queue);
   c.expectOk("sendAsync with selector", chosen);
   const Result<SendResult> together = co_await producer.sendBatchAsync(batch);
   c.expectOk("sendBatchAsync", together);
@@ -252,7 +252,7 @@ Future<int> awaitEverything(DefaultMQProducer& producer, DefaultMQPushConsumer& 
   c.expectOk("consumer.ready", member);
   const Result<void> committed = co_await consumer.commit();
   c.expectOk("commit", committed);
-  const Result<std::vector<MessageQueue>> queues = co_await producer.doFetchPublishMessageQueues(kTopic);
+  const Result<std::vector<MessageQueue>> queues = co_await producer.doFetchPublishMessageQueues(kOneTopic);
   c.expectOk("doFetchPublishMessageQueues", queues);
   const Activation& here = Activation::ofThisThread();
   if (here.inside() || !here.mayAwait()) c.add("resumed where nothing may wait");
@@ -273,13 +273,13 @@ TEST_F(EveryCall, CoAwaitResumesWithTheResult) {
 
 TEST_F(EveryCall, InACallback) {
   everythingIn([&](const std::function<void()>& f) {
-    producer->sendAsync(Message(kTopic, "x")).then([f](const Result<SendResult>&) { f(); });
+    producer->sendAsync(Message(kOneTopic, "x")).then([f](const Result<SendResult>&) { f(); });
   });
 }
 
 TEST_F(EveryCall, InACoroutineThatWasResumed) {
   const auto coroutine = [](DefaultMQProducer& p, std::function<void()> f) -> Future<int> {
-    const Result<SendResult> sent = co_await p.sendAsync(Message(kTopic, "x"));
+    const Result<SendResult> sent = co_await p.sendAsync(Message(kOneTopic, "x"));
     f();
     co_return sent ? 1 : 0;
   };
@@ -294,7 +294,7 @@ TEST_F(EveryCall, InAListener) {
       return CONSUME_SUCCESS;
     };
     listening.emplace(
-        DefaultMQPushConsumer::start("listening", {{kTopic}}, listener, cluster.client(), from_first).value());
+        DefaultMQPushConsumer::start("listening", {{kOneTopic}}, listener, cluster.client(), from_first).value());
   });
 }
 
@@ -315,7 +315,7 @@ TEST_F(EveryCall, InAnAllocationStrategy) {
   std::optional<DefaultMQPushConsumer> sharing;
   everythingIn([&](const std::function<void()>& f) {
     sharing.emplace(
-        DefaultMQPushConsumer::start("sharing", {{kTopic}}, success, cluster.client(),
+        DefaultMQPushConsumer::start("sharing", {{kOneTopic}}, success, cluster.client(),
                                      PushConsumerOptions{.allocateMessageQueueStrategy = std::make_shared<Strategy>(f)})
             .value());
   });
@@ -323,14 +323,14 @@ TEST_F(EveryCall, InAnAllocationStrategy) {
 
 // Of another producer: one's own flush() waits for the very send that asks.
 TEST_F(EveryCall, InAQueueSelector) {
-  auto selecting = DefaultMQProducer::start("selecting", cluster.client(), {.topics = {kTopic}}).value();
-  ASSERT_TRUE(selecting.send(Message(kTopic, "route known")));
+  auto selecting = DefaultMQProducer::start("selecting", cluster.client(), {.topics = {kOneTopic}}).value();
+  ASSERT_TRUE(selecting.send(Message(kOneTopic, "route known")));
   everythingIn([&](const std::function<void()>& f) {
     auto selector = [&](Queues, const Message&) -> std::size_t {
       f();
       return 0;
     };
-    EXPECT_TRUE(selecting.send(Message(kTopic, "x"), selector, {.timeout = kWait}));
+    EXPECT_TRUE(selecting.send(Message(kOneTopic, "x"), selector, {.timeout = kWait}));
   });
 }
 
@@ -356,7 +356,7 @@ TEST_F(EveryCall, InTheLogHook) {
     client.logLevel = LogLevel::kDebug;
     client.log = [f](LogLevel, std::string_view, std::string_view) { f(); };
     logging.emplace(DefaultMQProducer::start("logging", client).value());
-    EXPECT_TRUE(logging->send(Message(kTopic, "x")));
+    EXPECT_TRUE(logging->send(Message(kOneTopic, "x")));
   });
 }
 
@@ -365,7 +365,7 @@ TEST_F(EveryCall, InTheEventHook) {
   everythingIn([&](const std::function<void()>& f) {
     ClientOptions client = cluster.client();
     client.onEvent = [f](const ClientEvent&) { f(); };
-    telling.emplace(DefaultMQPushConsumer::start("telling", {{kTopic}}, success, client).value());
+    telling.emplace(DefaultMQPushConsumer::start("telling", {{kOneTopic}}, success, client).value());
   });
 }
 
@@ -383,7 +383,7 @@ TEST_F(EveryCall, InOnesOwnCallbackExecutor) {
                        .value();
   everythingIn([&](const std::function<void()>& f) {
     calling.emplace(DefaultMQProducer::start("calling", client).value());
-    calling->sendAsync(Message(kTopic, "x")).then([f](const Result<SendResult>&) { f(); });
+    calling->sendAsync(Message(kOneTopic, "x")).then([f](const Result<SendResult>&) { f(); });
     ASSERT_TRUE(cluster.waitUntil(
         [&] {
           const std::scoped_lock lock(mutex);
@@ -413,7 +413,7 @@ TEST_F(EveryCall, WhileAListenerIsDestroyed) {
       f();
     });
     auto ending = DefaultMQPushConsumer::start(
-                      "ending", {{kTopic}},
+                      "ending", {{kOneTopic}},
                       [at_end = std::move(at_end)](Messages, ConsumeConcurrentlyContext&) { return CONSUME_SUCCESS; },
                       cluster.client())
                       .value();

@@ -18,15 +18,15 @@ using namespace std::chrono_literals;
 using enum ConsumeConcurrentlyStatus;
 using scripted::HttpServer;
 
-constexpr const char* kTopic = "orders";
+constexpr const char* kListedTopic = "orders";
 
 MockCluster startCluster() {
   MockCluster cluster = MockCluster::start({.transport = MockTransport::kTcp}).value();
-  cluster.createTopic({.topicName = kTopic, .readQueueNums = 2, .writeQueueNums = 2}).value();
+  cluster.createTopic({.topicName = kListedTopic, .readQueueNums = 2, .writeQueueNums = 2}).value();
   return cluster;
 }
 
-class HttpDiscovery : public testing::Test {
+class HttpDiscovery : public ::testing::Test {
  protected:
   /// As `server.url()`, but asked again every few milliseconds instead of two minutes.
   static std::string impatient(const HttpServer& server) {
@@ -39,7 +39,7 @@ class HttpDiscovery : public testing::Test {
     });
     return "impatient://server";
   }
-  static bool send(DefaultMQProducer& producer) { return producer.send(Message(kTopic, "x")).has_value(); }
+  static bool send(DefaultMQProducer& producer) { return producer.send(Message(kListedTopic, "x")).has_value(); }
 };
 
 TEST_F(HttpDiscovery, AClientStartsByTheUrlAlone) {
@@ -47,7 +47,7 @@ TEST_F(HttpDiscovery, AClientStartsByTheUrlAlone) {
   HttpServer server(HttpServer::answering(cluster.namesrvAddr() + "\n"));
   auto producer = DefaultMQProducer::start("p", {.namesrvAddr = server.url()}).value();
   std::atomic<int> seen{0};
-  auto consumer = DefaultMQPushConsumer::start("c", {{kTopic}},
+  auto consumer = DefaultMQPushConsumer::start("c", {{kListedTopic}},
                                                [&](Messages messages, ConsumeConcurrentlyContext&) {
                                                  seen += static_cast<int>(messages.size());
                                                  return CONSUME_SUCCESS;
@@ -78,7 +78,7 @@ TEST_F(HttpDiscovery, RunningClientsMoveWhenTheListChanges) {
   auto producer = DefaultMQProducer::start("p", client).value();
   std::atomic<bool> seen_after{false};
   auto consumer =
-      DefaultMQPushConsumer::start("c", {{kTopic}},
+      DefaultMQPushConsumer::start("c", {{kListedTopic}},
                                    [&](Messages messages, ConsumeConcurrentlyContext&) {
                                      for (const MessageExt& m : messages)
                                        seen_after = seen_after || m.keys() == "after";
@@ -87,13 +87,13 @@ TEST_F(HttpDiscovery, RunningClientsMoveWhenTheListChanges) {
                                    client, {.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET()})
           .value();
   ASSERT_TRUE(send(producer));
-  EXPECT_EQ(before.messages(kTopic).size(), 1u);
+  EXPECT_EQ(before.messages(kListedTopic).size(), 1u);
 
   server.setScript(HttpServer::answering(after.namesrvAddr()));
   EXPECT_TRUE(after.waitUntil(
       [&] {
         (void)send(producer);
-        return !after.messages(kTopic).empty();
+        return !after.messages(kListedTopic).empty();
       },
       30s));
   // The consumer goes on at the offsets it had, which are another cluster's: the queues here have to outgrow them
@@ -101,7 +101,7 @@ TEST_F(HttpDiscovery, RunningClientsMoveWhenTheListChanges) {
   auto there = DefaultMQProducer::start("q", after.client()).value();
   EXPECT_TRUE(after.waitUntil(
       [&] {
-        there.send(Message(kTopic, "x").setKeys("after")).value();
+        there.send(Message(kListedTopic, "x").setKeys("after")).value();
         return seen_after.load();
       },
       30s));

@@ -54,7 +54,7 @@ void expectListenerThread(const Probe& p, const char* what) {
   EXPECT_TRUE(p.name.starts_with("mq-")) << what << " on thread " << p.name;
 }
 
-class OddThreads : public testing::Test {
+class OddThreads : public ::testing::Test {
  protected:
   MockCluster cluster = MockCluster::start().value();
   const PushConsumerOptions from_first{.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET()};

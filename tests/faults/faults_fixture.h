@@ -20,7 +20,7 @@ inline const ProducerOptions kOneTry{.retryTimesWhenSendFailed = 0};
 
 /// A cluster with a topic "orders" of one queue, and a producer that knows its route and has its connection. A fault
 /// that never fired fails the test.
-class FaultsTest : public testing::Test {
+class FaultsTest : public ::testing::Test {
  protected:
   explicit FaultsTest(MockClusterOptions options = {.time = MockTime::kVirtual})
       : cluster(MockCluster::start(options).value()) {

@@ -332,21 +332,21 @@ void expectOutcomes(const Row<kCells>& row, const MockClusterOptions& options) {
   }
 }
 
-class Matrix : public testing::TestWithParam<VirtualRow> {};
+class Matrix : public ::testing::TestWithParam<VirtualRow> {};
 TEST_P(Matrix, HasTheOutcomeOfEachCell) {
   for (std::size_t i = 0; i < kWrongs; ++i) {
     ASSERT_EQ(GetParam().cells[i].wrong, static_cast<Wrong>(i)) << "no cell is left out";
   }
   expectOutcomes(GetParam(), {.brokers = 2, .time = MockTime::kVirtual});
 }
-INSTANTIATE_TEST_SUITE_P(Operation, Matrix, testing::ValuesIn(kRows),
+INSTANTIATE_TEST_SUITE_P(Operation, Matrix, ::testing::ValuesIn(kRows),
                          [](const auto& row) { return std::string(row.param.operation); });
 
-class MatrixOverTcp : public testing::TestWithParam<TcpRow> {};
+class MatrixOverTcp : public ::testing::TestWithParam<TcpRow> {};
 TEST_P(MatrixOverTcp, HasTheOutcomeOfEachCell) {
   expectOutcomes(GetParam(), {.brokers = 2, .transport = MockTransport::kTcp});
 }
-INSTANTIATE_TEST_SUITE_P(Operation, MatrixOverTcp, testing::ValuesIn(kTcpRows),
+INSTANTIATE_TEST_SUITE_P(Operation, MatrixOverTcp, ::testing::ValuesIn(kTcpRows),
                          [](const auto& row) { return std::string(row.param.operation); });
 
 TEST(MatrixVoidCells, AOnewayRequestHasNoReplyToSpoil) {

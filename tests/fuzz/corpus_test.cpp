@@ -52,11 +52,11 @@ std::string contentsOf(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-std::string testName(const testing::TestParamInfo<CorpusFile>& one) {
+std::string testName(const ::testing::TestParamInfo<CorpusFile>& one) {
   return std::string(one.param.target.name) + "_" + one.param.path.filename().string();
 }
 
-class FuzzCorpus : public testing::TestWithParam<CorpusFile> {};
+class FuzzCorpus : public ::testing::TestWithParam<CorpusFile> {};
 
 TEST_P(FuzzCorpus, KeepsWhatItsTargetDemands) {
   const std::string bytes = contentsOf(GetParam().path);
@@ -64,9 +64,9 @@ TEST_P(FuzzCorpus, KeepsWhatItsTargetDemands) {
   Input input(asBytes(bytes));
   GetParam().target.run(input);
 }
-INSTANTIATE_TEST_SUITE_P(, FuzzCorpus, testing::ValuesIn(corpusFiles()), testName);
+INSTANTIATE_TEST_SUITE_P(, FuzzCorpus, ::testing::ValuesIn(corpusFiles()), testName);
 
-class FuzzTarget : public testing::TestWithParam<Target> {};
+class FuzzTarget : public ::testing::TestWithParam<Target> {};
 
 TEST_P(FuzzTarget, TakesNothingAtAll) {
   Input input{{}};
@@ -75,7 +75,7 @@ TEST_P(FuzzTarget, TakesNothingAtAll) {
 TEST_P(FuzzTarget, HasACorpus) {
   EXPECT_FALSE(std::filesystem::is_empty(kCorpora / GetParam().name));
 }
-INSTANTIATE_TEST_SUITE_P(, FuzzTarget, testing::ValuesIn(targets()),
+INSTANTIATE_TEST_SUITE_P(, FuzzTarget, ::testing::ValuesIn(targets()),
                          [](const auto& one) { return std::string(one.param.name); });
 
 TEST(FuzzTargets, ABrokenDemandEndsTheProcess) {

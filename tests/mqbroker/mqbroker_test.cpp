@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "mqclient/mqclient.h"
+#include "tests/mqbroker/exit_status.h"
 #include "tests/support/program.h"
 #include "tests/support/slack.h"
 #include "tests/support/stranger.h"
@@ -30,9 +31,6 @@ using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-constexpr int kWrong = 2;
-constexpr int kFailed = 1;
 
 Program mqbroker(std::vector<std::string> arguments = {"--listen-port", "0", "--namesrv-port", "0"}) {
   return Program(MQBROKER, std::move(arguments));

@@ -18,6 +18,7 @@
 
 #include "mqclient/codes.h"
 #include "mqclient/mqclient.h"
+#include "tests/mqbroker/exit_status.h"
 #include "tests/support/program.h"
 #include "tests/support/stranger.h"
 #include "tests/support/temp_file.h"
@@ -33,8 +34,6 @@ using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 
-constexpr int kFailed = 1;
-constexpr int kWrong = 2;
 const std::string kToken = "a-token-of-this-test";
 const std::string kSecondLine = "test control ";
 

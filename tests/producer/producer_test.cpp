@@ -26,7 +26,7 @@ using scripted::Server;
 enum class Mode { kSync, kAsync, kOneway };
 enum class Fate { kOk, kTimeout, kRefusedConnect, kReset, kRefusal };
 
-class Modes : public ProducerTest, public testing::WithParamInterface<std::tuple<Mode, Fate>> {
+class Modes : public ProducerTest, public ::testing::WithParamInterface<std::tuple<Mode, Fate>> {
  protected:
   Error errorIn(Mode mode) {
     switch (mode) {
@@ -128,9 +128,9 @@ TEST_P(Modes, EndsAsItsModeSays) {
   }
 }
 INSTANTIATE_TEST_SUITE_P(Matrix, Modes,
-                         testing::Combine(testing::Values(Mode::kSync, Mode::kAsync, Mode::kOneway),
-                                          testing::Values(Fate::kOk, Fate::kTimeout, Fate::kRefusedConnect,
-                                                          Fate::kReset, Fate::kRefusal)));
+                         ::testing::Combine(::testing::Values(Mode::kSync, Mode::kAsync, Mode::kOneway),
+                                            ::testing::Values(Fate::kOk, Fate::kTimeout, Fate::kRefusedConnect,
+                                                              Fate::kReset, Fate::kRefusal)));
 
 // ---- what arrives, what comes back
 

@@ -50,22 +50,22 @@ Header filled(Which which) {
 }
 
 template <class Header>
-class EveryHeader : public testing::Test {};
+class EveryHeader : public ::testing::Test {};
 using Headers =
-    testing::Types<SendMessageRequestHeader, SendMessageRequestHeaderV2, SendMessageResponseHeader,
-                   PullMessageRequestHeader, PullMessageResponseHeader, QueryConsumerOffsetRequestHeader,
-                   QueryConsumerOffsetResponseHeader, UpdateConsumerOffsetRequestHeader, SearchOffsetRequestHeader,
-                   SearchOffsetResponseHeader, GetMaxOffsetRequestHeader, GetMaxOffsetResponseHeader,
-                   GetMinOffsetRequestHeader, GetMinOffsetResponseHeader, GetEarliestMsgStoretimeRequestHeader,
-                   GetEarliestMsgStoretimeResponseHeader, HeartbeatResponseHeader, UnregisterClientRequestHeader,
-                   GetConsumerListByGroupRequestHeader, NotifyConsumerIdsChangedRequestHeader, LockBatchMqRequestHeader,
-                   UnlockBatchMqRequestHeader, CreateTopicRequestHeader, RegisterBrokerRequestHeader,
-                   RegisterBrokerResponseHeader, UnRegisterBrokerRequestHeader, GetRouteInfoRequestHeader,
-                   QueryDataVersionRequestHeader, QueryDataVersionResponseHeader, QueryMessageRequestHeader,
-                   QueryMessageResponseHeader, ViewMessageRequestHeader, EndTransactionRequestHeader,
-                   CheckTransactionStateRequestHeader, ConsumerSendMsgBackRequestHeader, ResetOffsetRequestHeader,
-                   GetConsumerStatusRequestHeader, GetConsumerRunningInfoRequestHeader,
-                   ConsumeMessageDirectlyResultRequestHeader, ReplyMessageRequestHeader>;
+    ::testing::Types<SendMessageRequestHeader, SendMessageRequestHeaderV2, SendMessageResponseHeader,
+                     PullMessageRequestHeader, PullMessageResponseHeader, QueryConsumerOffsetRequestHeader,
+                     QueryConsumerOffsetResponseHeader, UpdateConsumerOffsetRequestHeader, SearchOffsetRequestHeader,
+                     SearchOffsetResponseHeader, GetMaxOffsetRequestHeader, GetMaxOffsetResponseHeader,
+                     GetMinOffsetRequestHeader, GetMinOffsetResponseHeader, GetEarliestMsgStoretimeRequestHeader,
+                     GetEarliestMsgStoretimeResponseHeader, HeartbeatResponseHeader, UnregisterClientRequestHeader,
+                     GetConsumerListByGroupRequestHeader, NotifyConsumerIdsChangedRequestHeader,
+                     LockBatchMqRequestHeader, UnlockBatchMqRequestHeader, CreateTopicRequestHeader,
+                     RegisterBrokerRequestHeader, RegisterBrokerResponseHeader, UnRegisterBrokerRequestHeader,
+                     GetRouteInfoRequestHeader, QueryDataVersionRequestHeader, QueryDataVersionResponseHeader,
+                     QueryMessageRequestHeader, QueryMessageResponseHeader, ViewMessageRequestHeader,
+                     EndTransactionRequestHeader, CheckTransactionStateRequestHeader, ConsumerSendMsgBackRequestHeader,
+                     ResetOffsetRequestHeader, GetConsumerStatusRequestHeader, GetConsumerRunningInfoRequestHeader,
+                     ConsumeMessageDirectlyResultRequestHeader, ReplyMessageRequestHeader>;
 TYPED_TEST_SUITE(EveryHeader, Headers);
 
 TYPED_TEST(EveryHeader, ComesBackFromBothFormats) {

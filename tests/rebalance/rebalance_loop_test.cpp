@@ -75,7 +75,7 @@ class Target final : public RebalanceTarget {
   RebalanceLoop loop;
 };
 
-class RebalanceLoopTest : public testing::Test {
+class RebalanceLoopTest : public ::testing::Test {
  protected:
   void make(std::shared_ptr<const AllocateMessageQueueStrategy> strategy = nullptr) {
     target = base::makeRef<Target>(engine, std::move(strategy));

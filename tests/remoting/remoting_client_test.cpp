@@ -642,7 +642,7 @@ TEST_F(RemotingClientTest, APeerOfTheClientCannotBeAsked) {
 
 // ---- hostile servers
 
-class ClientAgainst : public RemotingClientTest, public testing::WithParamInterface<MalformedFrame> {};
+class ClientAgainst : public RemotingClientTest, public ::testing::WithParamInterface<MalformedFrame> {};
 
 TEST_P(ClientAgainst, BytesThatAreNoFrame) {
   recordLog();
@@ -671,7 +671,7 @@ TEST_P(ClientAgainst, BytesThatAreNoFrame) {
   EXPECT_EQ(lines_->size(), 1u) << "one line an address and 30 s";
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, ClientAgainst, testing::ValuesIn(malformedFrames()),
+INSTANTIATE_TEST_SUITE_P(Rows, ClientAgainst, ::testing::ValuesIn(malformedFrames()),
                          [](const auto& row) { return std::string(row.param.name); });
 
 TEST_F(RemotingClientTest, AFrameOfExactlySixteenMebibytesIsAnAnswer) {

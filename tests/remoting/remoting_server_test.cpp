@@ -421,7 +421,7 @@ TEST_F(RemotingServerTest, ATakenAddressIsAnError) {
 
 // ---- hostile clients
 
-class ServerAgainst : public RemotingServerTest, public testing::WithParamInterface<MalformedFrame> {};
+class ServerAgainst : public RemotingServerTest, public ::testing::WithParamInterface<MalformedFrame> {};
 
 TEST_P(ServerAgainst, BytesThatAreNoFrame) {
   recordLog();
@@ -456,7 +456,7 @@ TEST_P(ServerAgainst, BytesThatAreNoFrameInTwoSlices) {
   EXPECT_EQ(handler_->requests, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, ServerAgainst, testing::ValuesIn(malformedFrames()),
+INSTANTIATE_TEST_SUITE_P(Rows, ServerAgainst, ::testing::ValuesIn(malformedFrames()),
                          [](const auto& row) { return std::string(row.param.name); });
 
 TEST_F(RemotingServerTest, ARequestOfExactlySixteenMebibytesIsRead) {

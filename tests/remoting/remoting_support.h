@@ -172,7 +172,7 @@ struct Events final : RemotingClient::Events {
   std::optional<Error> last;
 };
 
-class RemotingTest : public testing::Test {
+class RemotingTest : public ::testing::Test {
  protected:
   RemotingTest()
       : engine_(sim::makeSimEngine()), network_(InProcessNetwork::make()), policy_(std::make_shared<ScriptedPolicy>()) {

@@ -30,7 +30,7 @@ struct Answering final : RequestHandler {
   }
 };
 
-class RemotingStress : public testing::Test {
+class RemotingStress : public ::testing::Test {
  protected:
   static constexpr int kThreads = 4;
   void start(RemotingClientOptions options = {}) {

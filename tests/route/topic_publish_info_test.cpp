@@ -34,7 +34,7 @@ std::string asText(const TopicPublishInfo& info) {
   return text;
 }
 
-class PublishInfo : public testing::Test {
+class PublishInfo : public ::testing::Test {
  protected:
   std::shared_ptr<const TopicPublishInfo> make(int queue_nums_max = kAllQueues) {
     return makePublishInfo("t", route_, 1, faults_, queue_nums_max);

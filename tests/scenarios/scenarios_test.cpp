@@ -14,12 +14,12 @@ namespace {
 
 using enum ConsumeConcurrentlyStatus;
 
-class Scenario : public testing::TestWithParam<HomeKind> {
+class Scenario : public ::testing::TestWithParam<HomeKind> {
  protected:
   std::unique_ptr<Home> home = GetParam().make();
   ClientOptions client = home->client();
 };
-INSTANTIATE_TEST_SUITE_P(Homes, Scenario, testing::ValuesIn(allHomes()),
+INSTANTIATE_TEST_SUITE_P(Homes, Scenario, ::testing::ValuesIn(allHomes()),
                          [](const auto& kind) { return kind.param.name; });
 
 const PushConsumerOptions kFromFirst{.consumeFromWhere = ConsumeFromWhere::CONSUME_FROM_FIRST_OFFSET()};

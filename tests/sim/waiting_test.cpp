@@ -16,8 +16,8 @@ std::shared_ptr<base::Completion<int>> shared(base::Completion<int> done) {
   return std::make_shared<base::Completion<int>>(std::move(done));
 }
 
-class EachSeed : public testing::TestWithParam<std::uint64_t> {};
-INSTANTIATE_TEST_SUITE_P(Seeds, EachSeed, testing::Range<std::uint64_t>(1, 11));
+class EachSeed : public ::testing::TestWithParam<std::uint64_t> {};
+INSTANTIATE_TEST_SUITE_P(Seeds, EachSeed, ::testing::Range<std::uint64_t>(1, 11));
 
 TEST_P(EachSeed, AListenerMayWaitForAnotherListener) {
   const Ref<SimEngine> engine = seeded(GetParam());
@@ -229,7 +229,7 @@ void runForEver() {
   engine->runUntilIdle();
 }
 
-class StuckDeathTest : public testing::Test {
+class StuckDeathTest : public ::testing::Test {
  protected:
   void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
 };

@@ -11,8 +11,8 @@ namespace {
 /// A seed that breaks one promise often breaks it a hundred times.
 constexpr std::size_t kViolationsKept = 20;
 
-constexpr const char* kProducers = "producers";
-constexpr const char* kConsumers = "consumers";
+constexpr const char* kProducerClients = "producers";
+constexpr const char* kConsumerClients = "consumers";
 
 /// Numbers the events: they are told in their order.
 mqclient::History::Clock numbers() {
@@ -34,7 +34,7 @@ void History::violated(std::string what) {
 }
 
 std::size_t History::sendBegins(std::vector<std::string> bodies) {
-  for (const std::string& body : bodies) events_.invoke(kProducers, topic_, body);
+  for (const std::string& body : bodies) events_.invoke(kProducerClients, topic_, body);
   sends_.push_back(std::move(bodies));
   return sends_.size() - 1;
 }
@@ -42,7 +42,7 @@ std::size_t History::sendBegins(std::vector<std::string> bodies) {
 void History::sendEnds(std::size_t send, const Result<SendResult>& result) {
   const std::vector<std::string>& bodies = sends_[send];
   for (std::size_t i = 0; i < bodies.size(); ++i) {
-    events_.sendEnded(kProducers, topic_, bodies[i], result, static_cast<std::int64_t>(i));
+    events_.sendEnded(kProducerClients, topic_, bodies[i], result, static_cast<std::int64_t>(i));
   }
   if (!result || result->sendStatus != SendStatus::SEND_OK) return;
   acknowledged_ += bodies.size();
@@ -54,12 +54,12 @@ void History::sendEnds(std::size_t send, const Result<SendResult>& result) {
 void History::delivered(const MessageExt& message) {
   ++deliveries_;
   if (!queues_[message.messageQueue()].delivered.insert(message.queueOffset()).second) ++repeated_;
-  events_.deliver(kConsumers, group_, message, std::string(message.body()));
+  events_.deliver(kConsumerClients, group_, message, std::string(message.body()));
 }
 
 void History::finished(const MessageExt& message) {
   queues_[message.messageQueue()].finished.insert(message.queueOffset());
-  events_.finish(kConsumers, group_, message, std::string(message.body()));
+  events_.finish(kConsumerClients, group_, message, std::string(message.body()));
 }
 
 void History::picked(const MessageExt& message) {
@@ -69,12 +69,12 @@ void History::picked(const MessageExt& message) {
 
 std::size_t History::callbackBegins(std::string what) {
   callbacks_.push_back(std::move(what) + " (call " + std::to_string(callbacks_.size()) + ")");
-  events_.invoke(kProducers, {}, callbacks_.back());
+  events_.invoke(kProducerClients, {}, callbacks_.back());
   return callbacks_.size() - 1;
 }
 
 void History::callbackRuns(std::size_t callback) {
-  events_.callEnded(kProducers, callbacks_[callback]);
+  events_.callEnded(kProducerClients, callbacks_[callback]);
 }
 
 void History::stored(const std::vector<MessageExt>& messages) {

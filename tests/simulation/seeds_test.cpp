@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t kSeeds = 20;
 
-class Seeds : public testing::TestWithParam<std::uint64_t> {
+class Seeds : public ::testing::TestWithParam<std::uint64_t> {
  protected:
   /// Once all seeds have run: each kind of fault happened in one of them.
   static void TearDownTestSuite() {
@@ -29,7 +29,7 @@ class Seeds : public testing::TestWithParam<std::uint64_t> {
   static inline std::uint64_t ran_ = 0;
   static inline std::map<std::string, std::uint64_t> faults_{};
 };
-INSTANTIATE_TEST_SUITE_P(System, Seeds, testing::Range<std::uint64_t>(1, kSeeds + 1));
+INSTANTIATE_TEST_SUITE_P(System, Seeds, ::testing::Range<std::uint64_t>(1, kSeeds + 1));
 
 TEST_P(Seeds, KeepsEveryPromise) {
   const Figures figures = runSeed(GetParam());

@@ -6,7 +6,7 @@ namespace mqclient::standalone {
 namespace {
 
 /// "key=value|key=value" of a text.
-std::string read(std::string_view text) {
+std::string readProperties(std::string_view text) {
   const auto properties = parseProperties("f", text);
   if (!properties) return properties.error().message();
   std::string all;
@@ -53,16 +53,16 @@ TEST(Properties, ReadsWhatJavaReads) {
       {"bytes are ISO 8859-1", "a=\xe9", "a=\xc3\xa9"},
       {"again", "a=1\na=2", "a=1|a=2"},
   };
-  for (const Case& c : cases) EXPECT_EQ(read(c.text), c.expected) << c.name;
+  for (const Case& c : cases) EXPECT_EQ(readProperties(c.text), c.expected) << c.name;
 }
 
 TEST(Properties, RefusesWithFileAndLine) {
   using namespace std::string_view_literals;
-  EXPECT_EQ(read("a=1\n\nb=\\u12"), "f:3: after \\u four hexadecimal digits are expected, found '12'");
-  EXPECT_EQ(read("b=\\u12x4"), "f:1: after \\u four hexadecimal digits are expected, found '12x4'");
-  EXPECT_EQ(read("# x\n=1"), "f:2: there is no key before '='; key=value is expected");
-  EXPECT_EQ(read(" : 1"), "f:1: there is no key before ':'; key=value is expected");
-  EXPECT_EQ(read("a=1\nb=\0"sv), "f:2: a NUL byte; a text file with key=value lines is expected");
+  EXPECT_EQ(readProperties("a=1\n\nb=\\u12"), "f:3: after \\u four hexadecimal digits are expected, found '12'");
+  EXPECT_EQ(readProperties("b=\\u12x4"), "f:1: after \\u four hexadecimal digits are expected, found '12x4'");
+  EXPECT_EQ(readProperties("# x\n=1"), "f:2: there is no key before '='; key=value is expected");
+  EXPECT_EQ(readProperties(" : 1"), "f:1: there is no key before ':'; key=value is expected");
+  EXPECT_EQ(readProperties("a=1\nb=\0"sv), "f:2: a NUL byte; a text file with key=value lines is expected");
 }
 
 TEST(Properties, ALineIsWhereItBegan) {

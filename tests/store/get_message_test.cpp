@@ -155,7 +155,7 @@ TEST(GetMessageTest, AHeldPullThatMissesAWindowIsAnswered) {
 
 // ---- by time
 
-struct ByTime : testing::Test {
+struct ByTime : ::testing::Test {
   // times 100 200 200 300, offsets 0..3
   void SetUp() override {
     for (const std::int64_t ms : {100, 200, 200, 300}) under.put("m", {}, ms);

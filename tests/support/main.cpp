@@ -85,6 +85,6 @@ class Watchdog final : public testing::EmptyTestEventListener {
 int main(int argc, char** argv) {
   testing::InitGoogleMock(&argc, argv);
   mqclient::base::watchTurns(watchTurn);
-  testing::UnitTest::GetInstance()->listeners().Append(new Watchdog);
+  ::testing::UnitTest::GetInstance()->listeners().Append(new Watchdog);
   return RUN_ALL_TESTS();
 }

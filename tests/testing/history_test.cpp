@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using enum HistoryEventKind;
 
-const MessageQueue kQueue("orders", "broker-a", 3);
+const MessageQueue kHistoryQueue("orders", "broker-a", 3);
 
 /// Counts 1, 2, 3, ...
 History::Clock ticks() {
@@ -35,11 +35,11 @@ std::vector<std::string> linesOf(const History& history) {
 TEST(History, WritesALineAnEvent) {
   History history(ticks());
   history.invoke("p 1", "orders", "ID=1%", 5);
-  history.sendEnded("p 1", "orders", "ID=1%", SendResult{.messageQueue = kQueue, .queueOffset = 17});
+  history.sendEnded("p 1", "orders", "ID=1%", SendResult{.messageQueue = kHistoryQueue, .queueOffset = 17});
   history.deliver("c1", "billing",
                   MessageExtBuilder("orders").setBody("123456789").setQueueId(3).setMsgId("M").build());
-  history.queueEvent(kCommit, "c1", "billing", kQueue, 18);
-  history.queueEvent(kOwn, "c1", "billing", kQueue);
+  history.queueEvent(kCommit, "c1", "billing", kHistoryQueue, 18);
+  history.queueEvent(kOwn, "c1", "billing", kHistoryQueue);
   EXPECT_THAT(
       linesOf(history),
       ElementsAre("1 invoke client=p%201 topic=orders id=ID%3d1%25 seq=5",
@@ -54,7 +54,7 @@ TEST(History, ASendThatFailedMayHaveHappened) {
   history.sendEnded("p", "orders", "1", Error(ErrorCode::kNoRoute, "x"));
   history.sendEnded("p", "orders", "2", Error(ErrorCode::kTimeout, "x", 0, Applied::kUnknown));
   history.sendEnded("p", "orders", "3", SendResult{.sendStatus = SendStatus::FLUSH_DISK_TIMEOUT});
-  history.sendEnded("p", "orders", "4", SendResult{.messageQueue = kQueue, .queueOffset = 10}, 2);
+  history.sendEnded("p", "orders", "4", SendResult{.messageQueue = kHistoryQueue, .queueOffset = 10}, 2);
   const std::vector<HistoryEvent> events = history.events();
   EXPECT_EQ(events[0].kind, kFail);
   EXPECT_EQ(events[1].kind, kUnknown);
