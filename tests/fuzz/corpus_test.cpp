@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/fuzz/target.h"
+#include "tests/support/source_dir.h"
 
 namespace mqclient::fuzz {
 
@@ -33,7 +34,7 @@ namespace {
 
 constexpr std::uintmax_t kFileMax = 64u << 10;
 
-const std::filesystem::path kCorpora = std::filesystem::path(MQCLIENT_SOURCE_DIR) / "tests/fuzz/corpus";
+const std::filesystem::path kCorpora = std::filesystem::path(mqclient::testing::sourceDir()) / "tests/fuzz/corpus";
 
 std::vector<CorpusFile> corpusFiles() {
   std::vector<CorpusFile> files;

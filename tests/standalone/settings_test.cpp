@@ -8,13 +8,14 @@
 #include <sstream>
 
 #include "mock_broker/standalone/apache_keys.h"
+#include "tests/support/source_dir.h"
 
 namespace mqclient::standalone {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 struct Read {
   Settings settings;
@@ -181,7 +182,7 @@ TEST(Settings, NoKeyIsAsNearToAnotherAsToItself) {
 }
 
 TEST(Settings, TheDocumentedTableIsWhole) {
-  std::ifstream file(MQCLIENT_SOURCE_DIR "/docs/mqbroker.md");
+  std::ifstream file(std::string(mqclient::testing::sourceDir()) + "/docs/mqbroker.md");
   std::vector<std::string> rows;
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with("| `")) rows.push_back(line);
