@@ -40,7 +40,12 @@ format_self_test() {
     echo 'seen'
 }
 
-# Files of the database of preset dev: ours, not generated ones.
+# Every file by itself, as preset dev compiles it: clang would take g++'s precompiled header for one of its own.
+tidy_database() {
+  cmake --preset dev -B build/tidy -DCMAKE_UNITY_BUILD=OFF -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >/dev/null
+}
+
+# Files of that database: ours, not generated ones.
 tidy_files() {
   local all base
   all=$(git ls-files 'src/*.cpp' 'mock_broker/*.cpp' 'samples/*.cpp' 'benchmarks/*.cpp' 'tools/*.cpp' 'interop/*.cpp' 'tests/*.cpp' ':!tests/consumer_project*')
@@ -52,17 +57,16 @@ tidy_files() {
     all=$(comm -12 <(sort <<<"$all") <(sort <<<"$touched"))
   fi
   local file
-  for file in $all; do grep -q "\"file\": \"$top/$file\"" build/dev/compile_commands.json && echo "$file"; done
+  for file in $all; do grep -q "\"file\": \"$top/$file\"" build/tidy/compile_commands.json && echo "$file"; done
   return 0
 }
 
 # clang reads g++'s command lines but not all of its flags. Tests count too, but for macros of GoogleTest that trip it.
 tidy_run() {
-  local files; files=$(tidy_files)
+  local files
+  tidy_database || return 1
+  files=$(tidy_files)
   [ -n "$files" ] || { echo "0 files"; return 0; }
-  # It would take g++'s precompiled header for one of its own.
-  mkdir -p build/tidy
-  sed -E 's/-Winvalid-pch -include [^ "]+//' build/dev/compile_commands.json >build/tidy/compile_commands.json
   local bad
   bad=$(xargs -r -P "$jobs" -n 1 clang-tidy-14 --quiet -p build/tidy --extra-arg=-Wno-unknown-warning-option <<<"$files" 2>/dev/null |
     grep -E '(warning|error):|^ +[0-9]* \|' )
