@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "protocol/hex.h"
+#include "protocol/utf8.h"
 
 namespace mqclient::standalone {
 namespace {
@@ -16,39 +17,20 @@ bool isEnd(char c) {
   return c == '\n' || c == '\r';
 }
 
-void appendUtf8(std::string& out, std::uint32_t code) {
-  const auto tail = [&out](std::uint32_t bits) { out.push_back(static_cast<char>(0x80 | (bits & 0x3F))); };
-  if (code < 0x80) {
-    out.push_back(static_cast<char>(code));
-  } else if (code < 0x800) {
-    out.push_back(static_cast<char>(0xC0 | (code >> 6)));
-    tail(code);
-  } else if (code < 0x10000) {
-    out.push_back(static_cast<char>(0xE0 | (code >> 12)));
-    tail(code >> 6);
-    tail(code);
-  } else {
-    out.push_back(static_cast<char>(0xF0 | (code >> 18)));
-    tail(code >> 12);
-    tail(code >> 6);
-    tail(code);
-  }
-}
-
 /// Joins UTF-16 halves; one without its partner becomes U+FFFD, as when Java writes it out.
 class Utf16Text {
  public:
   void unit(std::uint32_t unit) {
     const bool low = unit >= 0xDC00 && unit <= 0xDFFF;
     if (high_ && low) {
-      appendUtf8(text_, 0x10000 + ((*std::exchange(high_, std::nullopt) - 0xD800) << 10) + (unit - 0xDC00));
+      protocol::appendUtf8(text_, 0x10000 + ((*std::exchange(high_, std::nullopt) - 0xD800) << 10) + (unit - 0xDC00));
       return;
     }
     settle();
     if (unit >= 0xD800 && unit <= 0xDBFF) {
       high_ = unit;
     } else {
-      appendUtf8(text_, low ? kReplacement : unit);
+      protocol::appendUtf8(text_, low ? protocol::kReplacementChar : unit);
     }
   }
   std::string take() {
@@ -57,9 +39,8 @@ class Utf16Text {
   }
 
  private:
-  static constexpr std::uint32_t kReplacement = 0xFFFD;
   void settle() {
-    if (std::exchange(high_, std::nullopt)) appendUtf8(text_, kReplacement);
+    if (std::exchange(high_, std::nullopt)) protocol::appendUtf8(text_, protocol::kReplacementChar);
   }
   std::string text_;
   std::optional<std::uint32_t> high_;

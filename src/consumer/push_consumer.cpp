@@ -289,7 +289,7 @@ void PushConsumer::askMembers(const std::string& topic, base::Completion<std::ve
                 ++me->asks_;
                 me->context_->log().writeLimited(
                     LogLevel::kWarn, kComponent,
-                    me->instance().logKey(name, error, "members of " + me->context_->group), base::Millis{30'000},
+                    me->instance().logKey(name, error, "members of " + me->context_->group), base::kLogPeriod,
                     error.message());
               });
             }

@@ -2,11 +2,11 @@
 
 #include <libdeflate.h>
 
+#include "protocol/utf8.h"
+
 namespace mqclient::protocol {
 
 namespace {
-
-constexpr std::uint32_t kReplacementChar = 0xFFFD;
 
 /// One code point from the front of `text`; a byte that starts none is one U+FFFD.
 std::uint32_t takeCodePoint(std::string_view& text) noexcept {

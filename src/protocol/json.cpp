@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "protocol/hex.h"
+#include "protocol/utf8.h"
 
 namespace mqclient::protocol {
 
@@ -14,25 +15,6 @@ bool isBare(char c) noexcept {
          c == '$' || c == '.' || c == '+' || c == '@' || c == '%' || static_cast<unsigned char>(c) >= 0x80;
 }
 
-void appendUtf8(std::string& to, std::uint32_t cp) {
-  if (cp < 0x80) {
-    to.push_back(static_cast<char>(cp));
-  } else if (cp < 0x800) {
-    to.push_back(static_cast<char>(0xC0 | (cp >> 6)));
-    to.push_back(static_cast<char>(0x80 | (cp & 0x3F)));
-  } else if (cp < 0x10000) {
-    to.push_back(static_cast<char>(0xE0 | (cp >> 12)));
-    to.push_back(static_cast<char>(0x80 | ((cp >> 6) & 0x3F)));
-    to.push_back(static_cast<char>(0x80 | (cp & 0x3F)));
-  } else {
-    to.push_back(static_cast<char>(0xF0 | (cp >> 18)));
-    to.push_back(static_cast<char>(0x80 | ((cp >> 12) & 0x3F)));
-    to.push_back(static_cast<char>(0x80 | ((cp >> 6) & 0x3F)));
-    to.push_back(static_cast<char>(0x80 | (cp & 0x3F)));
-  }
-}
-
-constexpr std::uint32_t kReplacement = 0xFFFD;
 constexpr std::size_t kShownMax = 24;
 
 std::string shown(std::string_view text) {
@@ -198,7 +180,7 @@ bool JsonReader::unescape(std::string& to) {
       at_ = before;
     }
   }
-  if (cp >= 0xD800 && cp < 0xE000) cp = kReplacement;
+  if (cp >= 0xD800 && cp < 0xE000) cp = kReplacementChar;
   appendUtf8(to, cp);
   return true;
 }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +46,8 @@ using remoting::RemotingClient;
 inline constexpr char kBrokerAddress[] = "127.0.0.1:10911";
 inline constexpr char kTopic[] = "TopicTest";
 inline constexpr char kGroup[] = "group";
+/// The flags of a pull that waits where nothing is found.
+inline constexpr std::int32_t kHeldPull = protocol::kPullSubscription | protocol::kPullSuspend;
 
 /// One call and its answer, once it is there.
 struct Call {

@@ -9,8 +9,6 @@
 namespace mqclient::broker {
 namespace {
 
-constexpr std::int32_t kHeldPull = protocol::kPullSubscription | protocol::kPullSuspend;
-
 /// One run of a schedule drawn by a seed: a pull that waits races with sends.
 struct Race {
   Race(std::uint64_t seed, const std::string& tags, const std::vector<std::string>& sent_tags,

@@ -8,7 +8,6 @@ using Pulls = BrokerTest;
 using protocol::PullMessageResponseHeader;
 
 constexpr std::int32_t kAll = protocol::kPullSubscription;
-constexpr std::int32_t kWait = protocol::kPullSubscription | protocol::kPullSuspend;
 
 TEST_F(Pulls, FoundMessagesWithAllFields) {
   start();
@@ -142,7 +141,7 @@ TEST_F(Pulls, TheCommitBitCommitsOnce) {
   client->pull({.sysFlag = kAll | protocol::kPullCommitOffset, .commitOffset = 1});
   inspect([](const Inspection& i) { EXPECT_EQ(i.committedOffset(kGroup, kTopic, 0), 1); });
   // A hold that is woken later must not set back what was committed meanwhile.
-  const auto held = client->pull({.offset = 1, .sysFlag = kWait | protocol::kPullCommitOffset, .commitOffset = 2});
+  const auto held = client->pull({.offset = 1, .sysFlag = kHeldPull | protocol::kPullCommitOffset, .commitOffset = 2});
   EXPECT_TRUE(held->pending());
   inspect([](const Inspection& i) { EXPECT_EQ(i.committedOffset(kGroup, kTopic, 0), 2); });
   protocol::UpdateConsumerOffsetRequestHeader commit{.consumerGroup = kGroup, .topic = kTopic, .commitOffset = 3};
