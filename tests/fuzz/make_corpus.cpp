@@ -12,6 +12,12 @@
 
 #include "protocol/batch.h"
 #include "protocol/compression.h"
+#include "protocol/headers/client.h"
+#include "protocol/headers/namesrv.h"
+#include "protocol/headers/offset.h"
+#include "protocol/headers/pull.h"
+#include "protocol/headers/send.h"
+#include "protocol/headers/topic.h"
 #include "protocol/message_id.h"
 #include "protocol/message_record.h"
 #include "protocol/names.h"
@@ -19,8 +25,8 @@
 #include "protocol/subscription.h"
 #include "tests/fuzz/body_types.h"
 #include "tests/fuzz/frame_checks.h"
-#include "tests/fuzz/header_types.h"
 #include "tests/fuzz/target.h"
+#include "tests/protocol/any_header.h"
 #include "tests/protocol/bytes.h"
 
 namespace mqclient::fuzz {
@@ -263,30 +269,21 @@ void addFrames(Corpora& to) {
   }
 }
 
-template <class Header>
-std::string fieldLines() {
-  const Header header{};
-  std::string out;
-  const auto line = [&]<class T>(std::string_view name, const T&) {
-    out.append(name).append(std::is_same_v<T, std::string> ? "=text\n" : "=1\n");
-  };
-  std::apply([&](const auto&... field) { (line(field.name, header.*field.member), ...); }, Header::fields());
-  return out;
+void addHeaders(Corpora& to) {
+  char place = 0;
+  for (const auto& type : protocol::test::headerTypes()) {
+    std::string lines(1, place++);
+    for (const auto& field : type.fields) {
+      lines.append(field.name).append(field.kind == std::string_view("text") ? "=text\n" : "=1\n");
+      to.word(field.name);
+    }
+    to.add("custom_headers", type.name, lines);
+  }
 }
 
 template <class T>
 void addWords(Corpora& to) {
   std::apply([&](const auto&... field) { (to.word(field.name), ...); }, T::fields());
-}
-
-template <class... Header>
-void addHeaders(Corpora& to, std::type_identity<std::tuple<Header...>>) {
-  char place = 0;
-  const auto one = [&]<class H>(std::type_identity<H>) {
-    to.add("custom_headers", H::kName, std::string(1, place++) + fieldLines<H>());
-    addWords<H>(to);
-  };
-  (one(std::type_identity<Header>()), ...);
 }
 
 template <class... Body>
@@ -432,7 +429,7 @@ void addWordsOfTheirOwn(Corpora& to) {
 
 void write(Corpora& to) {
   addFrames(to);
-  addHeaders(to, std::type_identity<HeaderTypes>());
+  addHeaders(to);
   addBodies(to, std::type_identity<BodyTypes>());
   addMessages(to);
   addNames(to);
