@@ -4,7 +4,7 @@
   run_tests.py BUILD_DIR [--label LABEL] [--repeat N] [--jobs N] [--timeout SECONDS] [--list]
 
 Reads BUILD_DIR/tests.list (name|path|labels). Without --label everything but realtime and slow runs. Programs run side
-by side, large ones cut into GoogleTest shards. Ends with one line `N passed, M failed`; exit code 0 only if something
+by side, those labelled long first, and large ones cut into GoogleTest shards. Ends with one line `N passed, M failed`; exit code 0 only if something
 passed and nothing failed. A program that dies or hangs counts its unfinished test as failed, and says which it was.
 """
 import argparse
@@ -39,8 +39,10 @@ def read_list(build):
 
 def choose(programs, label):
     if label:
-        return [p for p in programs if label in p[2] or label == p[0]]
-    return [p for p in programs if not p[2] & NOT_BY_DEFAULT]
+        chosen = [p for p in programs if label in p[2] or label == p[0]]
+    else:
+        chosen = [p for p in programs if not p[2] & NOT_BY_DEFAULT]
+    return sorted(chosen, key=lambda p: "long" not in p[2])  # started last, it would end alone
 
 
 def count_tests(binary):

@@ -10,6 +10,7 @@ not change the verdict. Headers for tests (testing/) must compile alone too, whe
 budget, being as dear as GoogleTest.
 """
 import argparse
+import concurrent.futures
 import os
 import subprocess
 import sys
@@ -35,6 +36,19 @@ def for_tests(header):
     return "testing" in header.split("/")[:-1]
 
 
+def look_at(compiler, include_dir, standard, baseline, header):
+    """Answers the lines that the header adds, or None, and what is wrong with it, or None."""
+    include = f'#include "{header}"\n'
+    done = compiler_run(compiler, include_dir, include + include + "int main() {}\n", "-fsyntax-only")  # twice: the guard
+    if done.returncode != 0:
+        return None, f"does not compile alone\n{done.stderr}"
+    if for_tests(header):
+        return None, None
+    lines = lines_of(compiler, include_dir, standard + include) - baseline
+    budget = COSTLY_HEADERS.get(os.path.basename(header), BUDGET_LINES)
+    return lines, f"adds {lines} lines to the standard headers, budget {budget}" if lines > budget else None
+
+
 def check(compiler, include_dir):
     headers = []
     for folder, _, files in os.walk(include_dir):
@@ -45,21 +59,13 @@ def check(compiler, include_dir):
     standard = "".join(f"#include <{h}>\n" for h in BASELINE)
     baseline = lines_of(compiler, include_dir, standard)
     bad, dearest = 0, (0, "")
-    for header in headers:
-        include = f'#include "{header}"\n'
-        done = compiler_run(compiler, include_dir, include + include + "int main() {}\n", "-fsyntax-only")  # twice: the guard
-        if done.returncode != 0:
-            print(f"{header}: does not compile alone\n{done.stderr}")
-            bad += 1
-            continue
-        if for_tests(header):
-            continue
-        lines = lines_of(compiler, include_dir, standard + include) - baseline
-        dearest = max(dearest, (lines, header))
-        budget = COSTLY_HEADERS.get(os.path.basename(header), BUDGET_LINES)
-        if lines > budget:
-            print(f"{header}: adds {lines} lines to the standard headers, budget {budget}")
-            bad += 1
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        looked = pool.map(lambda header: look_at(compiler, include_dir, standard, baseline, header), headers)
+        for header, (lines, wrong) in zip(headers, looked):
+            dearest = max(dearest, (lines or 0, header))
+            if wrong:
+                print(f"{header}: {wrong}")
+                bad += 1
     print(f"{len(headers)} public headers, {bad} findings; the dearest, {dearest[1]}, adds {dearest[0]} lines")
     return bad
 
