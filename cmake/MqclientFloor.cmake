@@ -5,7 +5,7 @@
 #   - DEPS names the lower floors the folder includes, without the prefix (base, protocol, ...). Never sideways or up:
 #     `./dev check` reads the includes against the same drawing.
 #   - LIBS names outside libraries; they stay private to the floor unless a header of the floor needs them.
-#   - Presets asan, tsan and fuzz compile eight files as one: a name in an anonymous namespace belongs to the whole folder.
+#   - Presets asan, tsan and fuzz compile sixteen files as one: a name in an anonymous namespace belongs to the whole folder.
 #   - A folder without a source yet is an empty target, so that whoever depends on it configures.
 #   Floors are never installed: cmake/MqclientLibraries.cmake gathers their objects into the public libraries.
 #
