@@ -12,6 +12,10 @@
 # mqclient_compile_settings(target): language level, hidden symbols, and, in our presets, warnings as errors, hardening,
 # sanitizers. Every target of ours goes through it.
 
+if(NOT DEFINED CMAKE_UNITY_BUILD_BATCH_SIZE)
+  set(CMAKE_UNITY_BUILD_BATCH_SIZE 16)  # where files are compiled together at all: docs/decisions/0018
+endif()
+
 set(MQCLIENT_WARNINGS -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion -Wimplicit-fallthrough -Wshadow)
 
 # Position independent everywhere: the same objects go into the static and into the shared library.

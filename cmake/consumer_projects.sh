@@ -28,9 +28,8 @@ recipes() { # static|shared
 # What a packager would install: preset release, whose objects are in the compiler's cache when they were built before.
 # Folders below build/ are equally deep, so that the cache sees the same relative paths.
 installed() { # static|shared
-  local kind=$1 options dir=$top/build/installed-$1
+  local kind=$1 options=(${MQCLIENT_FEW_UNITS:+"$MQCLIENT_FEW_UNITS"}) dir=$top/build/installed-$1
   say "install, $kind"
-  IFS=' ' read -ra options <<<"${MQCLIENT_FEW_UNITS:-}"
   [ "$kind" = static ] || options+=(-DBUILD_SHARED_LIBS=ON)
   quietly "configuring $dir" cmake -S "$top" --preset release -B "$dir" -DCMAKE_INSTALL_PREFIX="$work/prefix-$kind" \
     -DMQCLIENT_BUILD_TESTS=OFF -DMQCLIENT_BUILD_SAMPLES=OFF -DMQCLIENT_BUILD_BENCHMARKS=OFF -DMQCLIENT_BUILD_TOOLS=OFF \
@@ -62,8 +61,7 @@ installed static
 
 say "project with add_subdirectory"
 # A host may compile all that it carries in few units.
-configure "$top/tests/consumer_project_add_subdirectory" "$work/sub" -DMQCLIENT_SOURCES="$top" \
-  -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=16
+configure "$top/tests/consumer_project_add_subdirectory" "$work/sub" -DMQCLIENT_SOURCES="$top" -DCMAKE_UNITY_BUILD=ON
 quietly "building the project" cmake --build "$work/sub" --target carries_mqclient
 program "$work/sub/carries_mqclient"
 say "the consumer projects build and run"

@@ -4,8 +4,9 @@
   run_tests.py BUILD_DIR [--label LABEL] [--repeat N] [--jobs N] [--timeout SECONDS] [--list]
 
 Reads BUILD_DIR/tests.list (name|path|labels). Without --label everything but realtime and slow runs. Programs run side
-by side, those labelled long first, and large ones cut into GoogleTest shards. Ends with one line `N passed, M failed`; exit code 0 only if something
-passed and nothing failed. A program that dies or hangs counts its unfinished test as failed, and says which it was.
+by side, those labelled long first, and large ones cut into GoogleTest shards. Ends with one line `N passed, M failed`;
+exit code 0 only if something passed and nothing failed. A program that dies or hangs counts its unfinished test as
+failed, and says which it was.
 """
 import argparse
 import concurrent.futures
