@@ -9,6 +9,7 @@
 
 #include "mock_broker/standalone/apache_keys.h"
 #include "mock_broker/standalone/settings.h"
+#include "protocol/limits.h"
 
 namespace mqclient::standalone {
 namespace {
@@ -146,8 +147,9 @@ std::optional<Error> apply(const Named& named, const std::string& value, Command
     case Option::kControlPort: {
       const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), line.test_control_port);
       const bool is_port = failed == std::errc{} && end == value.data() + value.size() && line.test_control_port >= 0 &&
-                           line.test_control_port <= kPortMax;
-      if (!is_port) return wrong(place + " " + value + ": expected a number from 0 to " + std::to_string(kPortMax));
+                           line.test_control_port <= protocol::kPortMax;
+      if (!is_port)
+        return wrong(place + " " + value + ": expected a number from 0 to " + std::to_string(protocol::kPortMax));
       break;
     }
     case Option::kPrint:

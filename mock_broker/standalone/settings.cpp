@@ -9,6 +9,7 @@
 
 #include "mock_broker/standalone/apache_keys.h"
 #include "mock_broker/store/commit_log.h"
+#include "protocol/limits.h"
 #include "protocol/message_record.h"
 #include "protocol/names.h"
 
@@ -94,7 +95,7 @@ const auto kKeys = std::to_array<Key>({
      Number64{[](Settings& s) -> std::int64_t& { return s.connectionsPerAddressMax; }, 1, 1'000'000}},
     {"defaultTopicQueueNums",
      Number32{[](Settings& s) -> std::int32_t& { return s.broker.defaultTopicQueueNums; }, 1, 1'024}},
-    {"listenPort", Number32{[](Settings& s) -> std::int32_t& { return s.listenPort; }, 0, kPortMax}},
+    {"listenPort", Number32{[](Settings& s) -> std::int32_t& { return s.listenPort; }, 0, protocol::kPortMax}},
     {"longPollingEnable", Switch{[](Settings& s) -> bool& { return s.broker.longPollingEnable; }}},
     {"maxMessageSize", Number32{[](Settings& s) -> std::int32_t& { return s.broker.maxMessageSize; }, 1, kBodyMax}},
     {"maxTransferBytesOnMessageInMemory",
@@ -122,8 +123,8 @@ const auto kKeys = std::to_array<Key>({
 // Keys of namesrv.conf; the first two are the nameserver's there.
 constexpr std::array<std::string_view, 4> kNamesrvKeys{"bindAddress", "listenPort", "scanNotActiveBrokerInterval",
                                                        "serverChannelMaxIdleTimeSeconds"};
-const Key kNamesrvPortKey{"listenPort",
-                          Number32{[](Settings& s) -> std::int32_t& { return s.namesrvPort.emplace(); }, 0, kPortMax}};
+const Key kNamesrvPortKey{"listenPort", Number32{[](Settings& s) -> std::int32_t& { return s.namesrvPort.emplace(); },
+                                                 0, protocol::kPortMax}};
 const Key kNamesrvBindKey{"bindAddress",
                           Text{[](Settings& s) -> std::string& { return s.namesrvBindAddress; }, wantsIp}};
 
@@ -322,7 +323,7 @@ Result<std::vector<std::string>> splitNamesrvAddr(std::string_view list) {
     if (colon == std::string_view::npos || colon == 0 || one.find('/') != std::string_view::npos) return expected(one);
     std::int64_t port = 0;
     const std::string_view host = one.substr(0, colon);
-    if (!takeNumber(std::string(one.substr(colon + 1)), 0, kPortMax, port).empty()) return expected(one);
+    if (!takeNumber(std::string(one.substr(colon + 1)), 0, protocol::kPortMax, port).empty()) return expected(one);
     if (host.find(':') != std::string_view::npos && !host.starts_with('[')) return expected(one);
     if (port == 0 && !isLoopback(host)) return expected(one);
     if (std::ranges::find(addresses, one) == addresses.end()) addresses.emplace_back(one);

@@ -14,8 +14,6 @@
 
 namespace mqclient::standalone {
 
-inline constexpr std::int32_t kPortMax = 65'535;
-
 /// What mqbroker runs with: the keys of broker.conf that have an effect here, under their names.
 struct Settings {
   std::string bindAddress{"127.0.0.1"};  ///< an IP. Apache: 0.0.0.0; here other machines are let in when told so

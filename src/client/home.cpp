@@ -7,13 +7,13 @@
 #include "base/mutex.h"
 #include "client/client_options.h"
 #include "client/http_top_addressing.h"
+#include "protocol/limits.h"
 #include "remoting/tcp.h"
 
 namespace mqclient::client {
 namespace {
 
 constexpr std::string_view kSchemeMark = "://";
-constexpr int kPortMax = 65'535;
 constexpr std::size_t kAddressesMax = 1'024;
 constexpr std::size_t kUrlMax = 2'048;
 constexpr std::string_view kHttp = "http";
@@ -54,8 +54,9 @@ std::string complaintAboutAddress(std::string_view entry) {
   const std::string_view port = entry.substr(colon + 1);
   int number = 0;
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-  if (error != std::errc() || end != port.data() + port.size() || number < 1 || number > kPortMax) {
-    return shown + " has the port '" + std::string(port) + "', which is not a number from 1 to 65535";
+  if (error != std::errc() || end != port.data() + port.size() || number < 1 || number > protocol::kPortMax) {
+    return shown + " has the port '" + std::string(port) + "', which is not a number from 1 to " +
+           std::to_string(protocol::kPortMax);
   }
   if (host.empty()) return shown + " has no host";
   if (host.front() == '[') {

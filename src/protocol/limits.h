@@ -35,5 +35,7 @@ inline constexpr std::size_t kMaxSubscriptionsPerClient = 1024;
 inline constexpr std::size_t kMaxTopicLength = 127;
 inline constexpr std::size_t kMaxGroupLength = 120;
 inline constexpr std::size_t kMaxRetryTopicLength = 255;
+/// Of TCP. That 0 is one, too, holds only where "any free one" is meant.
+inline constexpr std::int32_t kPortMax = 65'535;
 
 }  // namespace mqclient::protocol

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/buffer.h"
+#include "protocol/limits.h"
 #include "protocol/message_record.h"
 
 namespace mqclient::protocol {
@@ -10,7 +11,6 @@ namespace mqclient::protocol {
 namespace {
 
 constexpr int kGroups = 8;
-constexpr std::int32_t kPortMax = 65535;
 
 template <class N>
 std::optional<N> wholeNumber(std::string_view text, int base, std::size_t digits_max) {

@@ -12,11 +12,12 @@
 #include <memory>
 #include <system_error>
 
+#include "protocol/limits.h"
+
 namespace mqclient::remoting {
 
 namespace {
 
-constexpr int kPortMax = 65'535;
 /// Addresses of one name that are tried.
 constexpr std::size_t kAddressesMax = 16;
 
@@ -76,7 +77,7 @@ Result<HostPort> splitAddress(std::string_view address) {
     if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
     int number = -1;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-    if (error == std::errc() && end == port.data() + port.size() && number >= 0 && number <= kPortMax) {
+    if (error == std::errc() && end == port.data() + port.size() && number >= 0 && number <= protocol::kPortMax) {
       return HostPort{std::string(host), std::string(port)};
     }
   }
