@@ -95,8 +95,8 @@ std::vector<Row> hundredByHundred() {
 }
 
 struct Lives {
-  int threads_most = 0;       // at a time
-  double heap_slope_kib = 0;  // of the line through the second half, times its length
+  int threads_most = 0;            // at a time
+  std::vector<double> slopes_kib;  // of each round: of the line through the last 500 samples of the heap, times 500
 };
 
 /// Of the least squares' line through samples one apart.
@@ -112,10 +112,14 @@ double slope(const std::vector<double>& samples) {
   return squares > 0 ? rises / squares : 0;
 }
 
-Lives live(int cycles) {
+constexpr int kCycles = 1'000;  ///< of a round
+constexpr int kLast = 500;      ///< of them, where the heap is looked at
+
+/// Rounds of starts and closes beside a client that stays: the runtime and its threads belong to the process, not to
+/// the cycles.
+Lives live(int rounds) {
   MockCluster cluster = must(MockCluster::start(), "cluster");
   must(cluster.createTopic({.topicName = "bench", .readQueueNums = 4, .writeQueueNums = 4}), "topic");
-  // A client that stays: the runtime and its threads belong to the process, not to the cycles.
   std::atomic<int> consumed{0};
   Pair stays = startPair(cluster, -1, consumed);
   const auto cycle = [&](int i) {
@@ -124,15 +128,16 @@ Lives live(int cycles) {
     (void)pair.producer.close();
     (void)pair.consumer.close();
   };
-  for (int i = 0; i < 10; ++i) cycle(i);
   Lives lives;
-  std::vector<double> heap;  // two single points would tell what the threads' stocks happen to hold
-  for (int i = 0; i < cycles; ++i) {
-    cycle(i);
-    if (i >= cycles / 2) heap.push_back(static_cast<double>(mallinfo2().uordblks));
-    lives.threads_most = std::max(lives.threads_most, threadsNow());
+  for (int round = 0; round < rounds; ++round) {
+    std::vector<double> heap;  // two single points would tell what the threads' stocks happen to hold
+    for (int i = 0; i < kCycles; ++i) {
+      cycle(i);
+      if (i >= kCycles - kLast) heap.push_back(static_cast<double>(mallinfo2().uordblks));
+      lives.threads_most = std::max(lives.threads_most, threadsNow());
+    }
+    lives.slopes_kib.push_back(slope(heap) * kLast / 1024);
   }
-  lives.heap_slope_kib = slope(heap) * static_cast<double>(heap.size()) / 1024;
   return lives;
 }
 
@@ -150,18 +155,25 @@ int threadsLeft(int expected) {
 
 /// Threads are a runtime's, which takes and gives them back within its caps as its work asks: what must not happen is
 /// that lives leave some behind. So when all has ended the process has as many threads and descriptors as before.
+///
+/// The first rounds fill the stocks of free blocks that threads keep (base/block_pool.h), by what may be more than the
+/// bound and is no leak; a leak is in every round. What grows for good is the queues' index of what was sent: 20 bytes
+/// a message, in files of 10 KB a queue.
 std::vector<Row> lifecycles() {
-  constexpr int kCycles = 1'000;
+  constexpr int kWarmUp = 2;
+  constexpr int kRounds = 5;
   const int threads = threadsNow();
-  (void)live(10);  // what the C library and the benchmark itself keep open
+  (void)live(1);  // what the C library and the benchmark itself keep open
   const int descriptors = descriptorsNow();
-  const Lives lives = live(kCycles);
+  const Lives lives = live(kWarmUp + kRounds);
   const int left = threadsLeft(threads);
+  std::vector<double> slopes(lives.slopes_kib.begin() + kWarmUp, lives.slopes_kib.end());
   return {Row{.name = "lifecycle.1000_cycles.heap_slope",
-              .value = lives.heap_slope_kib,
+              .value = quantile(slopes, 0.5),
               .unit = "KiB/500",
               .bound = atMost(64),
-              .note = "bytes the broker stores are part of it"},
+              .note = "median of " + std::to_string(kRounds) + " rounds, " + span(slopes, 1) +
+                      "; the first, which counts not, " + number(lives.slopes_kib.front())},
           Row{.name = "lifecycle.1000_cycles.threads",
               .value = static_cast<double>(left),
               .unit = "more",
