@@ -666,10 +666,31 @@ TEST_F(ProcessQueueTest, GivingUpCommitsWhatIsFinished) {
   broker->deliver(0, 2);
   engine->runUntilIdle();
   broker->other_members = {"0"};
-  broker->scripts[RequestCode::UPDATE_CONSUMER_OFFSET] = nullptr;
-  broker->scripts.clear();
   engine->advance(21s);
   EXPECT_EQ(broker->lastCommit(), 2);
+}
+
+// The next owner asks where to begin at once: what is finished must not wait for the answer to an older commit.
+TEST_F(ProcessQueueTest, GivingUpCommitsAtOnceAlsoWhileAnotherCommitIsUnderWay) {
+  broker->stored_offset = 10;  // somebody committed: no first commit to wait for
+  auto consumer = start(collecting()).value();
+  std::vector<std::int64_t> asked;
+  std::vector<Responder> unanswered;
+  broker->scripts[RequestCode::UPDATE_CONSUMER_OFFSET] = [&](Request& request, Responder& r) {
+    asked.push_back(
+        protocol::decodeHeader<protocol::UpdateConsumerOffsetRequestHeader>(request.command.ext)->commitOffset);
+    unanswered.push_back(std::move(r));
+  };
+  engine->advance(14'500ms);
+  broker->deliver(10, 2);
+  engine->advance(5'001ms);
+  ASSERT_EQ(asked, (std::vector<std::int64_t>{12})) << "the periodic one, just before queues are shared out again";
+  broker->deliver(12, 2);
+  broker->other_members = {"0"};
+  engine->advance(600ms);
+  EXPECT_TRUE(consumer.progress().empty());
+  EXPECT_EQ(asked, (std::vector<std::int64_t>{12, 14}));
+  for (Responder& r : unanswered) std::move(r).answer(ResponseCode::SUCCESS);
 }
 
 }  // namespace
