@@ -111,11 +111,16 @@ void TcpConnection::start() {
     started_ = true;
     self_ = Ref<Object>(this);
     if (close_wanted_) return closeAtHome();
-    if (const int failed = home_.add(socket_.get(), *this, {.read = true}); failed != 0) {
+    int failed = 0;
+    {
+      base::MutexLock lock(reading_mutex_);
+      // What was sent since the socket connected may wait for the kernel's room already.
+      failed = home_.add(socket_.get(), *this, {.read = true, .write = write_armed_});
+      registered_ = failed == 0;
+    }
+    if (failed != 0) {
       return lost(Error(ErrorCode::kConnectionLost, "the socket cannot be polled: " + systemText(failed)));
     }
-    base::MutexLock lock(reading_mutex_);
-    registered_ = true;
   };
   if (home_.isCurrent()) return begin();
   home_.post(Ref<Object>(this), begin);

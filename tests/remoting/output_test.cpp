@@ -95,6 +95,17 @@ TEST_F(OutputTest, AFrameOfManyPiecesAndMegabytes) {
   EXPECT_EQ(numberOf(peer.readFrame()), 3u);
 }
 
+// A client's first frames are written before its reactor looks at the socket. What the kernel had no room for then
+// leaves as well, as soon as it has.
+TEST_F(OutputTest, AFrameSentInTheMomentOfConnectingLeavesWhole) {
+  Listener4 listener(1);
+  const std::string frame = named(1, 2, 512u << 10);
+  on_connected = [&](Connection& connection) { connection.send(chainOf(frame), 0); };
+  const Ref<TcpEnd> end = connect(listener.address(), {.send_buffer = 1});
+  Peer4 peer = listener.accept();
+  EXPECT_TRUE(peer.readFrame() == frame);
+}
+
 TEST_F(OutputTest, RequestsEnterInTheOrderReceived) {
   const std::string address = listen();
   constexpr std::uint32_t kFrames = 10'000;
