@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "consumer/offset_requests.h"
+
 namespace mqclient::consumer {
 namespace {
 
@@ -34,6 +36,19 @@ ConsumerContext::ConsumerContext(base::Ref<client::MQClientInstance> shared_inst
 
 bool ConsumerContext::insideListener() const noexcept {
   return inside == this;
+}
+
+void ConsumerContext::commit(const MessageQueue& queue, std::int64_t offset, base::SteadyTime deadline,
+                             base::Completion<void> done) {
+  first_commits.run(queue, [this, alive = base::Ref<ConsumerContext>(this), queue, offset, deadline,
+                            done = std::move(done)]() mutable {
+    commitOffset(
+        *instance, group, queue, offset, deadline,
+        base::Completion<void>::of([this, alive, queue, done = std::move(done)](Result<void>&& answer) mutable {
+          first_commits.answered(queue, answer.has_value());
+          std::move(done)(std::move(answer));
+        }));
+  });
 }
 
 void ConsumerContext::destroyListener() noexcept {

@@ -50,6 +50,8 @@ class ConsumerContext final : public base::Object {
   std::atomic<std::size_t> abandoned{0};  ///< unfinished ones of queues given up while closing
 
   FirstCommits first_commits;
+  /// Commits an offset of a queue of ours, after the first commit of its topic at that broker if it is not that one.
+  void commit(const MessageQueue& queue, std::int64_t offset, base::SteadyTime deadline, base::Completion<void> done);
 
   InvocationGate gate;
   /// Settled when the gate is closed and empty and the listener has been destroyed.

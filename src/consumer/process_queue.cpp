@@ -479,16 +479,12 @@ void ProcessQueue::commitOnStrand(base::SteadyTime deadline, base::Completion<vo
     return std::move(done)(Result<void>());
   }
   commit_in_flight_ = true;
-  context_->first_commits.run(queue_, [this, alive = self(), offset, deadline, done = std::move(done)]() mutable {
-    commitOffset(
-        *context_->instance, context_->group, queue_, offset, deadline,
-        base::Completion<void>::of([this, alive, offset, done = std::move(done)](Result<void>&& answer) mutable {
-          context_->first_commits.answered(queue_, answer.has_value());
-          strand_.post(alive, [this, offset, done = std::move(done), answer = std::move(answer)]() mutable {
-            onCommitAnswer(offset, std::move(answer), std::move(done));
-          });
-        }));
-  });
+  auto answered = [this, alive = self(), offset, done = std::move(done)](Result<void>&& answer) mutable {
+    strand_.post(alive, [this, offset, done = std::move(done), answer = std::move(answer)]() mutable {
+      onCommitAnswer(offset, std::move(answer), std::move(done));
+    });
+  };
+  context_->commit(queue_, offset, deadline, base::Completion<void>::of(std::move(answered)));
 }
 
 void ProcessQueue::onCommitAnswer(std::int64_t offset, Result<void> answer, base::Completion<void> done) {
@@ -509,9 +505,10 @@ void ProcessQueue::onCommitted(std::int64_t offset, bool ok) {
 
 // ---- ending
 
-void ProcessQueue::drain() {
-  strand_.post(self(), [this] {
-    if (over() || draining_) return reportIdle();
+void ProcessQueue::drain(base::Completion<void> idle) {
+  strand_.post(self(), [this, idle = std::move(idle)]() mutable {
+    if (over()) return std::move(idle)(Result<void>());
+    idle_ = std::move(idle);
     draining_ = true;
     timer_.cancel();
     redelivery_timer_.cancel();
@@ -522,7 +519,7 @@ void ProcessQueue::drain() {
 }
 
 void ProcessQueue::reportIdle() {
-  if (owner_ != nullptr && !std::exchange(idle_reported_, true)) owner_->onQueueIdle();
+  std::move(idle_)(Result<void>());
 }
 
 void ProcessQueue::drop(FinalCommit commit, base::SteadyTime deadline, base::Completion<void> done) {
@@ -545,6 +542,7 @@ void ProcessQueue::dropOnStrand(FinalCommit commit, base::SteadyTime deadline, b
   if (!std::exchange(started_reported_, true)) owner_->onQueueStarted();
   owner_ = nullptr;
   owner_alive_.reset();
+  reportIdle();  // nobody waits for its listener any more
   if (commit == FinalCommit::kNo) return std::move(done)(Result<void>());
   commitOnStrand(deadline, std::move(done));
 }

@@ -31,8 +31,6 @@ class QueueOwner {
   virtual void onQueueStarted() noexcept = 0;
   /// The broker has less than we asked for (it lost its end): the period is over, a new one begins at `offset`.
   virtual void onOffsetIllegal(const MessageQueue& queue, std::int64_t offset) noexcept = 0;
-  /// While draining: nothing of this queue is with the listener any more. Once.
-  virtual void onQueueIdle() noexcept = 0;
   /// The broker does not know the group, or its subscription, (any more).
   virtual void onNotRegistered() noexcept = 0;
 
@@ -69,8 +67,9 @@ class ProcessQueue final : public base::Object {
   bool dropped() const noexcept { return dropped_.load(std::memory_order_acquire); }
   /// Commits what is finished now, if the broker has not confirmed it yet.
   void commit(base::SteadyTime deadline, base::Completion<void> done);
-  /// No more pulls; what failed is not redelivered; onQueueIdle() when the listener has nothing of it.
-  void drain();
+  /// No more pulls; what failed is not redelivered; `idle` when the listener has nothing of it, or the queue was given
+  /// up before. Once.
+  void drain(base::Completion<void> idle);
   /// Something changed that a waiting queue may wait for: resume(), a broker came back, a subscription changed.
   void wake();
 
@@ -137,7 +136,7 @@ class ProcessQueue final : public base::Object {
   QueueOwner* owner_;
   State state_ = State::kBorn;
   bool draining_ = false;
-  bool idle_reported_ = false;
+  base::Completion<void> idle_;  // of drain(), until it is
   bool started_reported_ = false;
   bool in_flight_ = false;                   // a pull is under way
   bool pulled_before_ = false;               // not the first pull

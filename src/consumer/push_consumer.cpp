@@ -311,11 +311,7 @@ void PushConsumer::onAssigned(const std::string& topic, const std::vector<Messag
 
 void PushConsumer::onRevoked(const std::string& topic, const std::vector<MessageQueue>& removed) {
   if (step_ != Step::kRunning) return;
-  for (const MessageQueue& queue : removed) removeQueue(queue);
-  const std::string text =
-      "group " + context_->group + " gave up " + std::to_string(removed.size()) + " queues of " + topic;
-  context_->log().write(LogLevel::kInfo, kComponent, text);
-  instance().event(EventKind::kRebalanced, topic, text);
+  giveUp(topic, removed, base::Completion<void>());
 }
 
 void PushConsumer::onRunEnded(bool balanced) {
@@ -348,21 +344,46 @@ void PushConsumer::addQueue(const MessageQueue& queue, base::Millis delay, std::
   added->start(delay, offset);
 }
 
-void PushConsumer::removeQueue(const MessageQueue& queue) {
+void PushConsumer::giveUp(const std::string& topic, const std::vector<MessageQueue>& queues,
+                          base::Completion<void> done) {
+  if (queues.empty()) return std::move(done)(Result<void>());
+  const base::Ref<Join> join = base::makeRef<Join>(queues.size(), std::move(done));
+  for (const MessageQueue& queue : queues) removeQueue(queue, Join::part(join));
+  const std::string text =
+      "group " + context_->group + " gave up " + std::to_string(queues.size()) + " queues of " + topic;
+  context_->log().write(LogLevel::kInfo, kComponent, text);
+  instance().event(EventKind::kRebalanced, topic, text);
+}
+
+void PushConsumer::removeQueue(const MessageQueue& queue, base::Completion<void> done) {
   base::Ref<ProcessQueue> removed;
   {
     base::MutexLock lock(mutex_);
     const auto it = queues_.find(queue);
-    if (it == queues_.end()) return;
-    removed = std::move(it->second);
-    queues_.erase(it);
+    if (it != queues_.end()) {
+      removed = std::move(it->second);
+      queues_.erase(it);
+    }
   }
-  removed->drop(ProcessQueue::FinalCommit::kYes, context_->engine().now() + kOffsetRequestTimeout,
-                base::Completion<void>());
+  if (!removed) return std::move(done)(Result<void>());
+  endPeriod(removed, context_->engine().now() + kOffsetRequestTimeout, std::move(done));
+  moving_.erase(queue);
 }
 
-void PushConsumer::replaceQueue(const MessageQueue& queue, std::int64_t offset) {
+void PushConsumer::endPeriod(const base::Ref<ProcessQueue>& queue, base::SteadyTime deadline,
+                             base::Completion<void> done) {
+  const auto moving = moving_.find(queue->queue());
+  if (moving == moving_.end()) return queue->drop(ProcessQueue::FinalCommit::kYes, deadline, std::move(done));
+  context_->commit(queue->queue(), moving->second.offset, deadline, std::move(done));
+}
+
+void PushConsumer::moveQueue(const MessageQueue& queue, std::int64_t offset, MovedBy by) {
   if (step_ != Step::kRunning) return;
+  if (const auto moving = moving_.find(queue); moving != moving_.end()) {
+    // The user's latest word counts; a broker corrects what was asked for before.
+    if (by == MovedBy::kUser) moving->second.offset = offset;
+    return;
+  }
   base::Ref<ProcessQueue> old;
   {
     base::MutexLock lock(mutex_);
@@ -370,19 +391,21 @@ void PushConsumer::replaceQueue(const MessageQueue& queue, std::int64_t offset) 
     if (it == queues_.end()) return;  // given up meanwhile
     old = it->second;
   }
+  moving_.emplace(queue, Move{old, offset});
   // The new period begins after the last step of the old one: no commit of it can come after ours.
   old->drop(ProcessQueue::FinalCommit::kNo, context_->engine().now(),
-            base::Completion<void>::of([me = self(), old, queue, offset](Result<void>&&) {
-              me->post([me = me.get(), old, queue, offset] {
-                if (me->step_ != Step::kRunning) return;
-                {
-                  base::MutexLock lock(me->mutex_);
-                  const auto it = me->queues_.find(queue);
-                  if (it == me->queues_.end() || !(it->second == old)) return;
-                }
-                me->addQueue(queue, base::Millis{0}, offset);
-              });
+            base::Completion<void>::of([me = self(), old, queue](Result<void>&&) {
+              me->post([me = me.get(), old, queue] { me->beginMoved(queue, old); });
             }));
+}
+
+void PushConsumer::beginMoved(const MessageQueue& queue, const base::Ref<ProcessQueue>& old) {
+  if (step_ != Step::kRunning) return;
+  const auto moving = moving_.find(queue);
+  if (moving == moving_.end() || !(moving->second.from == old)) return;  // given up meanwhile
+  const std::int64_t offset = moving->second.offset;
+  moving_.erase(moving);
+  addQueue(queue, base::Millis{0}, offset);
 }
 
 std::vector<base::Ref<ProcessQueue>> PushConsumer::queues() const {
@@ -400,13 +423,7 @@ void PushConsumer::onQueueStarted() noexcept {
 }
 
 void PushConsumer::onOffsetIllegal(const MessageQueue& queue, std::int64_t offset) noexcept {
-  post([this, queue, offset] { replaceQueue(queue, offset); });
-}
-
-void PushConsumer::onQueueIdle() noexcept {
-  post([this] {
-    if (step_ == Step::kDraining && draining_left_ > 0 && --draining_left_ == 0) drained();
-  });
+  post([this, queue, offset] { moveQueue(queue, offset, MovedBy::kBroker); });
 }
 
 void PushConsumer::onNotRegistered() noexcept {
@@ -455,13 +472,26 @@ Result<void> PushConsumer::unsubscribe(const std::string& topic) {
     if (step_ > Step::kRunning) return;
     const std::shared_ptr<const Subscriptions> now = context_->subscriptions.get();
     if (now->find(topic) != now->end()) return;  // subscribed again meanwhile
-    if (watched_.erase(topic) > 0) instance().unwatchTopic(topic);
+    loop_.forget(topic);
+    std::vector<MessageQueue> ours;
     for (const base::Ref<ProcessQueue>& queue : queues()) {
-      if (queue->queue().topic() == topic) removeQueue(queue->queue());
+      if (queue->queue().topic() == topic) ours.push_back(queue->queue());
     }
+    if (watched_.erase(topic) > 0) leaving_.insert(topic);
+    giveUp(topic, ours, base::Completion<void>::of([me = self(), topic](Result<void>&&) {
+             me->post([me = me.get(), topic] { me->left(topic); });
+           }));
     tellThenRebalance();
   });
   return {};
+}
+
+/// Not before: with the last watch of a topic its brokers are forgotten, and what was asked of them.
+void PushConsumer::left(const std::string& topic) {
+  const auto leaving = leaving_.find(topic);
+  if (leaving == leaving_.end()) return;
+  leaving_.erase(leaving);
+  instance().unwatchTopic(topic);
 }
 
 void PushConsumer::suspend() {
@@ -492,7 +522,7 @@ Result<void> PushConsumer::seek(const MessageQueue& queue, std::int64_t offset) 
                    "seek: " + queue.toString() + " is none of this consumer's queues now; see progress()");
     }
   }
-  post([this, queue, offset] { replaceQueue(queue, offset); });
+  post([this, queue, offset] { moveQueue(queue, offset, MovedBy::kUser); });
   return {};
 }
 

@@ -90,18 +90,25 @@ class PushConsumer final : public rebalance::RebalanceTarget, private QueueOwner
   // QueueOwner, in a queue's strand
   void onQueueStarted() noexcept override;
   void onOffsetIllegal(const MessageQueue& queue, std::int64_t offset) noexcept override;
-  void onQueueIdle() noexcept override;
   void onNotRegistered() noexcept override;
 
   // queues, in the strand
   void addQueue(const MessageQueue& queue, base::Millis delay, std::optional<std::int64_t> offset);
-  void removeQueue(const MessageQueue& queue);
-  void replaceQueue(const MessageQueue& queue, std::int64_t offset);
+  void giveUp(const std::string& topic, const std::vector<MessageQueue>& queues, base::Completion<void> done);
+  /// Out of the table; `done` with the answer to its last commit.
+  void removeQueue(const MessageQueue& queue, base::Completion<void> done);
+  enum class MovedBy { kUser, kBroker };
+  void moveQueue(const MessageQueue& queue, std::int64_t offset, MovedBy by);
+  void beginMoved(const MessageQueue& queue, const base::Ref<ProcessQueue>& old);
+  /// The last step of a period: its own last commit, or of where the queue was being moved to.
+  void endPeriod(const base::Ref<ProcessQueue>& queue, base::SteadyTime deadline, base::Completion<void> done);
+  void left(const std::string& topic);
   std::vector<base::Ref<ProcessQueue>> queues() const;
   void heartbeat();
 
   // closing, in the strand
   void closeOnStrand(base::Millis wait, base::Completion<CloseReport> done);
+  void queueIdle();
   void drained();
   void committed();
   void unregistered();
@@ -129,6 +136,13 @@ class PushConsumer final : public rebalance::RebalanceTarget, private QueueOwner
   rebalance::RebalanceLoop loop_;
   base::Ref<client::ConsumerHooks> hooks_;
   std::set<std::string, std::less<>> watched_;
+  std::multiset<std::string, std::less<>> leaving_;  // unsubscribed, still watched: last commits need their routes
+  /// Queues between two periods, and where the new one is to begin: the old one has not taken its last step yet.
+  struct Move {
+    base::Ref<ProcessQueue> from;
+    std::int64_t offset;
+  };
+  std::map<MessageQueue, Move> moving_;
   std::size_t asks_ = 0;  // counts member questions, to try brokers in turn after failures
 
   base::Completion<void> start_done_;

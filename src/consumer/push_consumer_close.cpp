@@ -44,7 +44,14 @@ void PushConsumer::closeOnStrand(base::Millis wait, base::Completion<CloseReport
   draining_left_ = all.size();
   if (all.empty()) return drained();
   drain_timer_.arm(self(), close_deadline_ - std::min<base::Millis>(wait / 5, kLastStepsShare));
-  for (const base::Ref<ProcessQueue>& queue : all) queue->drain();
+  for (const base::Ref<ProcessQueue>& queue : all) {
+    queue->drain(
+        base::Completion<void>::of([me = self()](Result<void>&&) { me->post([me = me.get()] { me->queueIdle(); }); }));
+  }
+}
+
+void PushConsumer::queueIdle() {
+  if (step_ == Step::kDraining && --draining_left_ == 0) drained();
 }
 
 base::SteadyTime PushConsumer::lastStepsDeadline() const noexcept {
@@ -63,13 +70,12 @@ void PushConsumer::drained() {
   if (all.empty()) return committed();
   const base::SteadyTime deadline = lastStepsDeadline();
   for (const base::Ref<ProcessQueue>& queue : all) {
-    queue->drop(ProcessQueue::FinalCommit::kYes, deadline,
-                base::Completion<void>::of([me = self(), queue](Result<void>&& answer) {
-                  me->post([me = me.get(), queue, ok = answer.has_value()] {
-                    if (!ok) me->report_.offsetsNotCommitted.push_back(queue->queue());
-                    if (--me->committing_left_ == 0) me->committed();
-                  });
-                }));
+    endPeriod(queue, deadline, base::Completion<void>::of([me = self(), queue](Result<void>&& answer) {
+                me->post([me = me.get(), queue, ok = answer.has_value()] {
+                  if (!ok) me->report_.offsetsNotCommitted.push_back(queue->queue());
+                  if (--me->committing_left_ == 0) me->committed();
+                });
+              }));
   }
 }
 
@@ -80,6 +86,7 @@ void PushConsumer::committed() {
     base::MutexLock lock(mutex_);
     given_up.swap(queues_);
   }
+  moving_.clear();
   if (!hooks_) return unregistered();
   instance().unregisterConsumer(
       context_->group, lastStepsDeadline(),
@@ -89,7 +96,9 @@ void PushConsumer::committed() {
 void PushConsumer::unregistered() {
   hooks_.reset();
   for (const std::string& topic : watched_) instance().unwatchTopic(topic);
+  for (const std::string& topic : leaving_) instance().unwatchTopic(topic);
   watched_.clear();
+  leaving_.clear();
   report_.drained = context_->drained.load(std::memory_order_relaxed);
   report_.abandoned = context_->abandoned.load(std::memory_order_relaxed);
   std::sort(report_.offsetsNotCommitted.begin(), report_.offsetsNotCommitted.end());

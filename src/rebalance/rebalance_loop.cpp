@@ -81,6 +81,18 @@ void RebalanceLoop::close() {
   timer_.cancel();
 }
 
+void RebalanceLoop::forget(const std::string& topic) {
+  mine_.erase(topic);
+  diverged_.erase(topic);
+  auto next = std::make_shared<AllInputs>(*inputs_.get());
+  if (next->erase(topic) > 0) inputs_.set(std::move(next));
+}
+
+bool RebalanceLoop::named(const std::string& topic) {
+  const std::vector<std::string> topics = target_->topics();
+  return std::find(topics.begin(), topics.end(), topic) != topics.end();
+}
+
 void RebalanceLoop::run() {
   if (closed_ || running_) return;
   running_ = true;
@@ -90,15 +102,6 @@ void RebalanceLoop::run() {
   last_run_ = strand_.engine().now();
 
   const std::vector<std::string> topics = target_->topics();
-  for (auto it = mine_.begin(); it != mine_.end();) {
-    if (std::find(topics.begin(), topics.end(), it->first) != topics.end()) {
-      ++it;
-      continue;
-    }
-    if (!it->second.empty()) target_->onRevoked(it->first, it->second);
-    it = mine_.erase(it);
-  }
-
   pending_ = topics.size() + 1;  // the one more is this function: the run must not end inside the loop
   for (const std::string& topic : topics) {
     std::optional<std::vector<MessageQueue>> queues = target_->queuesOf(topic);
@@ -121,6 +124,7 @@ void RebalanceLoop::run() {
 void RebalanceLoop::onMembers(const std::string& topic, std::vector<MessageQueue> queues,
                               Result<std::vector<std::string>> members) {
   if (closed_) return;
+  if (!named(topic)) return topicDone(true);
   if (!members) return topicDone(false);  // keeps what it has; asked again soon
   Inputs inputs;
   inputs.queues = std::move(queues);
@@ -161,6 +165,7 @@ void RebalanceLoop::allocateOnCallbackThread(const std::string& topic, Inputs in
 void RebalanceLoop::apply(const std::string& topic, Inputs inputs, Result<std::vector<MessageQueue>> mine,
                           PreviousOwner previous) {
   if (closed_) return;
+  if (!named(topic)) return topicDone(true);
   if (!mine) {
     inputs.divergence.push_back(mine.error().message());
     diverged(topic, mine.error().message());

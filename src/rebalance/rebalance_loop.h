@@ -47,7 +47,8 @@ class RebalanceTarget : public base::Object {
 ///          most once per kMinInterval, so that a storm of notifications costs one run a second; without any every
 ///          kInterval; after a run that could not finish (no members, an answer without ourselves) after kMinInterval.
 /// Keeps    what is owned stays owned while a topic's route or members cannot be learned: a transient silence never
-///          drops a queue. Only a member list, a route with other queues, or an unsubscribed topic does.
+///          drops a queue. Only a member list or a route with other queues does. A topic that the target does not name
+///          any more keeps its share until forget().
 /// Threads  every member inside `strand`, unless it says otherwise. User strategies run on a callback thread.
 /// Source   RebalanceService.java, RebalanceImpl.java
 class RebalanceLoop {
@@ -63,6 +64,8 @@ class RebalanceLoop {
   RebalanceLoop& operator=(const RebalanceLoop&) = delete;
 
   void trigger();
+  /// The target has given up its queues of the topic: should it name it again, its whole share comes anew.
+  void forget(const std::string& topic);
   /// No more runs; answers that are still to come are ignored. What is owned stays as it is, untold. Idempotent.
   void close();
 
@@ -80,6 +83,8 @@ class RebalanceLoop {
   };
   using AllInputs = std::map<std::string, Inputs, std::less<>>;
 
+  /// By the target, now: it may have ceased to while a share was computed, which is nobody's then.
+  bool named(const std::string& topic);
   void run();
   void onMembers(const std::string& topic, std::vector<MessageQueue> queues, Result<std::vector<std::string>> members);
   void allocateOnCallbackThread(const std::string& topic, Inputs inputs, PreviousOwner previous);

@@ -177,6 +177,51 @@ TEST_F(PushConsumerTest, SubscribesAndUnsubscribesWhileRunning) {
   EXPECT_EQ(consumer.unsubscribe("never").error().code(), ErrorCode::kInvalidArgument);
 }
 
+// The obvious way to change a filter: the share of the topic is taken anew, whoever comes first.
+TEST_F(PushConsumerTest, ATopicSubscribedAgainAtOnceIsConsumed) {
+  auto consumer = start(collecting()).value();
+  ASSERT_TRUE(consumer.unsubscribe(kTopic));
+  ASSERT_TRUE(consumer.subscribe({kTopic, byTag("paid")}));
+  engine->advance(3s);
+  ASSERT_EQ(consumer.progress().size(), 1u);
+  EXPECT_EQ(broker->held.at(0).header.subVersion,
+            broker->last_heartbeat->consumerDataSet.at(0).subscriptionDataSet.at(0).subVersion);
+}
+
+// A share that was asked for before and answered after the topic was given up is nobody's.
+TEST_F(PushConsumerTest, ATopicSubscribedAgainWhileItsShareIsComputedIsConsumed) {
+  auto consumer = start(collecting()).value();
+  std::vector<Responder> asked;
+  broker->scripts[RequestCode::GET_CONSUMER_LIST_BY_GROUP] = [&](Request&, Responder& r) {
+    asked.push_back(std::move(r));
+  };
+  ASSERT_TRUE(consumer.subscribe({kTopic, byTag("paid")}));  // a run begins
+  engine->advance(1001ms);
+  ASSERT_EQ(asked.size(), 1u);
+  broker->scripts.clear();
+  ASSERT_TRUE(consumer.unsubscribe(kTopic));
+  engine->runUntilIdle();
+  protocol::GetConsumerListByGroupResponseBody members;
+  members.consumerIdList.assign(broker->members.begin(), broker->members.end());
+  std::move(asked[0]).answer(ResponseCode::SUCCESS, "", protocol::NoHeader{}, base::Slice::of(members.encode()));
+  engine->runUntilIdle();
+  EXPECT_TRUE(consumer.progress().empty());
+  ASSERT_TRUE(consumer.subscribe({kTopic}));
+  engine->advance(3s);
+  EXPECT_EQ(consumer.progress().size(), 1u);
+}
+
+TEST_F(PushConsumerTest, UnsubscribingCommitsWhatIsFinished) {
+  broker->stored_offset = 0;
+  auto consumer = start(collecting()).value();
+  broker->deliver(0, 3);
+  engine->runUntilIdle();
+  ASSERT_TRUE(consumer.unsubscribe(kTopic));
+  engine->advance(1s);
+  EXPECT_TRUE(consumer.progress().empty());
+  EXPECT_EQ(broker->lastCommit(), 3) << "its broker is not forgotten before";
+}
+
 TEST_F(PushConsumerTest, AChangedSelectorHasANewerVersion) {
   auto consumer = start(collecting()).value();
   const std::int64_t before = broker->held.at(0).header.subVersion;
@@ -222,6 +267,19 @@ TEST_F(PushConsumerTest, SeekBeginsANewPeriod) {
 
   EXPECT_EQ(consumer.seek(MessageQueue(kTopic, kBroker, 9), 3).error().code(), ErrorCode::kInvalidArgument);
   EXPECT_EQ(consumer.seek(queue, -1).error().code(), ErrorCode::kInvalidArgument);
+}
+
+/// Two calls of a user whose thread is faster than the consumer's: their tasks wait in one turn of a strand.
+TEST_F(PushConsumerTest, OfTwoSeeksTheLaterOneCounts) {
+  broker->stored_offset = 0;
+  auto consumer = start(collecting()).value();
+  const MessageQueue queue(kTopic, kBroker, 0);
+  inOneTurn([&] {
+    ASSERT_TRUE(consumer.seek(queue, 3));
+    ASSERT_TRUE(consumer.seek(queue, 7));
+  });
+  EXPECT_EQ(broker->pulled_offsets.back(), 7);
+  EXPECT_EQ(broker->lastCommit(), 7);
 }
 
 TEST_F(PushConsumerTest, CommitIsAnswered) {
@@ -271,6 +329,21 @@ TEST_F(PushConsumerTest, CloseFinishesCommitsAndLeaves) {
   EXPECT_EQ(again.took, 2s);
   EXPECT_EQ(consumer.subscribe({"t"}).error().code(), ErrorCode::kClosed);
   EXPECT_FALSE(consumer.ready().get());
+}
+
+TEST_F(PushConsumerTest, ACloseThatMeetsASeekWaitsForNothingAndKeepsIt) {
+  broker->stored_offset = 0;
+  auto consumer = start(collecting()).value();
+  std::optional<Future<CloseReport>> closing;
+  inOneTurn([&] {
+    ASSERT_TRUE(consumer.seek(MessageQueue(kTopic, kBroker, 0), 3));
+    closing = consumer.closeAsync();
+  });
+  ASSERT_TRUE(closing->isReady());
+  const Result<CloseReport> report = std::move(*closing).get();
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->complete()) << report->toString();
+  EXPECT_EQ(broker->lastCommit(), 3);
 }
 
 TEST_F(PushConsumerTest, NothingBeginsAfterCloseBegan) {

@@ -234,6 +234,16 @@ class ScriptedTest : public ::testing::Test {
     engine->runUntilIdle();
     return consumer;
   }
+  /// Calls of a user's thread that is faster than every strand: what they post waits together.
+  void inOneTurn(const std::function<void()>& calls) {
+    struct Foreign final : base::Object {
+      explicit Foreign(base::Engine& e) : strand(e) {}
+      base::Strand strand;
+    };
+    const auto foreign = base::makeRef<Foreign>(*engine);
+    foreign->strand.post(foreign, [&calls] { calls(); });
+    engine->runUntilIdle();
+  }
   /// Remembers bodies and answers what `next_status` says.
   MessageListener collecting() {
     return MessageListener([this](Messages messages, ConsumeConcurrentlyContext&) {

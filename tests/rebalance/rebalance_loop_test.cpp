@@ -213,14 +213,32 @@ TEST_F(RebalanceLoopTest, AddedAndRemovedQueuesAreToldAndNoOthers) {
   EXPECT_EQ(target->revoked, 3u);
 }
 
-TEST_F(RebalanceLoopTest, AnUnsubscribedTopicIsGivenUpAndANewOneTaken) {
+TEST_F(RebalanceLoopTest, AForgottenTopicComesAnewWhenItIsNamedAgain) {
   trigger();
-  target->subscribed = {"u"};
+  EXPECT_EQ(target->assigned, 4u);
+  target->subscribed = {};
+  inStrand([this] { target->loop.forget("t"); });
+  EXPECT_FALSE(target->loop.explain("t").divergence.empty()) << "not computed";
+  target->subscribed = {"t", "u"};
   target->routes["u"] = queuesOf("u", 2);
   engine->advance(2s);
   trigger();
-  EXPECT_EQ(target->revoked, 4u);
-  EXPECT_EQ(target->owned, 2u);
+  EXPECT_EQ(target->revoked, 0u) << "its queues were given up by the target itself";
+  EXPECT_EQ(target->assigned, 4u + 4u + 2u);
+}
+
+TEST_F(RebalanceLoopTest, AShareOfATopicThatIsNotNamedAnyMoreIsNobodys) {
+  target->hold = true;
+  trigger();
+  target->subscribed = {};
+  inStrand([this] { std::move(target->held.front())(std::vector<std::string>{"me"}); });
+  EXPECT_EQ(target->assigned, 0u);
+  EXPECT_EQ(target->runs_ended, 1);
+  target->hold = false;
+  target->subscribed = {"t"};
+  engine->advance(2s);
+  trigger();
+  EXPECT_EQ(target->assigned, 4u);
 }
 
 TEST_F(RebalanceLoopTest, NothingHappensAfterClose) {
