@@ -31,6 +31,7 @@ class FaultConnection final : public remoting::Connection {
   void send(base::Chain frame, std::uint64_t tag, base::SteadyTime useful_until) noexcept override;
   void close(Error why) noexcept override { inner_->close(std::move(why)); }
   void framesWanted() noexcept override { inner_->framesWanted(); }
+  std::uint64_t bytesReceived() const noexcept override { return inner_->bytesReceived(); }
   bool sameProcess() const noexcept override { return inner_->sameProcess(); }
   const std::string& peerAddress() const noexcept override { return inner_->peerAddress(); }
   const std::string& localAddress() const noexcept override { return inner_->localAddress(); }

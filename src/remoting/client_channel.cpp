@@ -217,7 +217,9 @@ void ClientChannel::onDeadlines() {
     auto& i = static_cast<Invocation&>(*expired[n]);
     shared_->counters.timeouts.fetch_add(1, std::memory_order_relaxed);
     if (i.received_before == received_) {
-      if (!silent_since_) silent_since_ = now;
+      const std::uint64_t bytes = connection_ ? connection_->bytesReceived() : 0;
+      if (!silent_since_ || silent_bytes_ != bytes) silent_since_ = now;
+      silent_bytes_ = bytes;
       half_open = half_open || now - *silent_since_ >= shared_->options.half_open_close;
     }
     finish(i, Error(ErrorCode::kTimeout, "no answer from " + address_ + " in time", 0, Applied::kUnknown));

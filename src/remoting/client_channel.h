@@ -181,7 +181,8 @@ class ClientChannel final : public ConnectionHandler {
   ChannelTimer idle_timer_;
   base::SteadyTime quiet_since_{};                // the last byte while nothing is pending
   std::uint64_t received_ = 0;                    // frames on this connection
-  std::optional<base::SteadyTime> silent_since_;  // first timeout without a byte since it was sent
+  std::optional<base::SteadyTime> silent_since_;  // first timeout after the last byte
+  std::uint64_t silent_bytes_ = 0;                // that had come then
 
   int failures_ = 0;  // connects in a row that brought nothing
   base::SteadyTime retry_at_{};

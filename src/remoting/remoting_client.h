@@ -23,8 +23,8 @@ struct RemotingClientOptions {
   std::size_t served_in_flight_max{1'024};    ///< requests of one server that this client has not answered: SYSTEM_BUSY
   base::Millis reconnect_backoff_min{100};    ///< after a failed connect, doubling, a quarter of jitter either way
   base::Millis reconnect_backoff_max{3'000};  ///< so at most 32 attempts in any minute
-  /// Requests time out for this long and not a byte has come since they were sent: the connection is taken for half
-  /// open and closed. Twice a send's timeout finds it before the next heartbeat would.
+  /// Requests time out for this long and not a byte comes meanwhile, nor has a frame since they were sent: the
+  /// connection is taken for half open and closed. Twice a send's timeout finds it before the next heartbeat would.
   base::Millis half_open_close{1'000};
 };
 

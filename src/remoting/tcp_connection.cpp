@@ -340,6 +340,7 @@ void TcpConnection::receiveUntil(base::WaitSlot& slot, base::WaitSeat& seat, bas
 void TcpConnection::cut(Slice chunk) noexcept {
   if (splitter_.buffered() > 0 && chunk.size() <= kCopiedBytes) chunk = Slice::copyOf(chunk.bytes());
   const std::size_t before = splitter_.buffered();
+  bytes_read_.store(bytes_read_.load(std::memory_order_relaxed) + chunk.size(), std::memory_order_relaxed);
   splitter_.feed(chunk);
   FrameBatch* batch = nullptr;
   bool ours = false;  // the strand

@@ -59,6 +59,7 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   void abort(Error why) noexcept override;
   void framesWanted() noexcept override;
   base::IoReactor* home() const noexcept override { return &home_; }
+  std::uint64_t bytesReceived() const noexcept override { return bytes_read_.load(std::memory_order_relaxed); }
   const std::string& peerAddress() const noexcept override { return peer_; }
   const std::string& localAddress() const noexcept override { return local_; }
 
@@ -228,6 +229,7 @@ class TcpConnection final : public Connection, public base::AnswerSource, privat
   bool close_waits_ MQ_GUARDED_BY(reading_mutex_) = false;            // for the reading to come back
   protocol::FrameSplitter splitter_;                                  // of whoever has the reading
   std::atomic<std::size_t> frames_cut_{0};                            // by the same
+  std::atomic<std::uint64_t> bytes_read_{0};                          // by the same
 
   // The handler's strand
   std::deque<base::Slice> held_;

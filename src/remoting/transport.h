@@ -67,6 +67,8 @@ class Connection : public base::Object {
   virtual void abort(Error why) noexcept { close(std::move(why)); }
   /// The handler's takesFrames() is true again. Any thread; nothing happens if no frame waits.
   virtual void framesWanted() noexcept {}
+  /// How many bytes have come from the peer, of frames that are not whole too. Any thread. Where frames come whole, 0.
+  virtual std::uint64_t bytesReceived() const noexcept { return 0; }
   /// The reactor that its socket lives on; null: it has none.
   virtual base::IoReactor* home() const noexcept { return nullptr; }
   /// True when both ends are in this process: limits on strangers do not apply.

@@ -396,6 +396,15 @@ TEST_F(TcpTransportTest, AddressesAreThoseOfTheTwoEnds) {
   EXPECT_FALSE(client->link()->sameProcess());
 }
 
+TEST_F(TcpTransportTest, BytesOfAFrameThatIsNotWholeAreCounted) {
+  Listener4 listener;
+  const Ref<TcpEnd> end = connect(listener.address());
+  Peer4 peer = listener.accept();
+  ASSERT_TRUE(peer.write(std::string_view("\0\0\1\0half", 8)));
+  while (end->link()->bytesReceived() < 8) std::this_thread::yield();
+  EXPECT_EQ(end->heard.get(), 0);
+}
+
 TEST_F(TcpTransportTest, AConnectEndsAtItsDeadline) {
   // A full backlog drops what comes: the connect waits as it would for a machine that is not there.
   Peer4 listener = Peer4::make();
