@@ -34,6 +34,11 @@ void PublishTopic::useDefault(PublishInfoPtr info) {
   if (!info_) info_ = std::move(info);
 }
 
+void PublishTopic::dropDefault(const PublishInfoPtr& info) {
+  base::MutexLock lock(mutex_);
+  if (info->from_default_topic && info_ == info) info_.reset();
+}
+
 bool PublishTopic::known() {
   if (slot_->version() != 0) return true;
   base::MutexLock lock(mutex_);

@@ -28,10 +28,14 @@ class PublishTopic final : public base::Object {
   PublishInfoPtr info(route::FaultStrategy& faults);
   /// Queues of the create-topic key's route, used until the topic has a route of its own.
   void useDefault(PublishInfoPtr info);
+  /// One of these queues' brokers did not answer: the next send asks anew who may make the topic.
+  void dropDefault(const PublishInfoPtr& info);
   std::atomic<std::uint32_t>& turn() noexcept { return turn_; }
   bool known();
-  /// Whether `info` was made of the newest route.
-  bool isNewest(const route::TopicPublishInfo& info) const noexcept { return info.version == slot_->version(); }
+  /// Whether `info` was made of the newest route of its own.
+  bool isNewest(const route::TopicPublishInfo& info) const noexcept {
+    return !info.from_default_topic && info.version == slot_->version();
+  }
   /// True once: the first message of a topic made on demand was stored, its own route is worth asking for.
   bool shouldAskForOwnRoute() noexcept {
     made_here_.store(true, std::memory_order_relaxed);

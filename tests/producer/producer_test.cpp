@@ -459,6 +459,21 @@ TEST_F(ProducerTest, ATopicIsMadeByItsFirstMessageAndThenHasItsOwnRoute) {
   EXPECT_EQ(queues, (std::set<int>{0, 1})) << "its own route at once, not after half a minute";
 }
 
+// The nameserver told a broker that had just died: its address must not stay the topic's for ever.
+TEST_F(ProducerTest, ATopicThatADeadBrokerWasToMakeIsMadeByTheNextOne) {
+  const auto dead = addBroker();
+  addRoute("TBW102", dead, 8, 7);
+  start();
+  stop(dead);
+  ASSERT_FALSE(producer->send(Message("new", "x")));
+  routes.erase("TBW102");
+  const auto alive = addBroker();
+  addRoute("TBW102", alive, 8, 7);
+  const auto again = producer->send(Message("new", "x"));
+  ASSERT_TRUE(again) << again.error();
+  EXPECT_EQ(again->messageQueue->brokerName(), "broker-b");
+}
+
 TEST_F(ProducerTest, ATopicNobodyKnowsAndNobodyMayMakeIsNoRoute) {
   withBrokers(1);
   start();
