@@ -211,16 +211,15 @@ void MQClientInstance::watchTopic(std::string topic) {
   });
 }
 
-void MQClientInstance::unwatchTopic(std::string topic) {
-  strand_.post(base::Ref<MQClientInstance>(this), [this, topic = std::move(topic)] {
+void MQClientInstance::unwatchTopic(std::string topic, RouteHeld held) {
+  strand_.post(base::Ref<MQClientInstance>(this), [this, topic = std::move(topic), held] {
+    if (held == RouteHeld::kYes) routes_.letGo(topic);
     const auto found = watches_.find(topic);
     if (found == watches_.end() || --found->second->count > 0) return;
     endWatch(*found->second);
     watches_.erase(found);
     watched_.fetch_sub(1, std::memory_order_relaxed);
-    if (!routes_.route(topic)) return;
-    routes_.forget(topic);
-    rebuildBrokers(nullptr);
+    if (routes_.forget(topic)) rebuildBrokers(nullptr);
   });
 }
 

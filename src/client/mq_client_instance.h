@@ -95,8 +95,9 @@ class MQClientInstance final : public base::Object {
   // ---- routes (src/route)
   /// The cached route, or null. Never empty of brokers.
   RoutePtr route(std::string_view topic) const { return routes_.route(topic); }
-  /// A place where the topic's route appears and changes; made if it is not there. For who reads it often.
-  base::Ref<route::RouteSlot> routeSlot(std::string_view topic) { return routes_.slot(topic); }
+  /// A place where the topic's route appears and changes; made if it is not there. For who reads it often, and watches
+  /// the topic: given back by unwatchTopic(topic, kYes).
+  base::Ref<route::RouteSlot> holdRoute(std::string_view topic) { return routes_.hold(topic); }
   /// Asks the nameservers now, every one of them if need be, within `deadline`; who asks for a topic that is being
   /// asked for shares the answer. Of a watched topic a good answer goes to the cache and to the hooks first; others are
   /// only passed on. Errors  kNoRoute (responseCode 17: no nameserver that answered knows the topic), kNoNameServer
@@ -106,7 +107,8 @@ class MQClientInstance final : public base::Object {
   /// Keeps the topic's route fresh: asked now, each second until known, then each pollNameServerInterval (± 10 %).
   /// Counted: as many unwatchTopic as watchTopic.
   void watchTopic(std::string topic);
-  void unwatchTopic(std::string topic);
+  enum class RouteHeld { kNo, kYes };
+  void unwatchTopic(std::string topic, RouteHeld held = RouteHeld::kNo);
 
   // ---- brokers
   /// Where a broker is, from all cached routes; nullopt: in none of them.

@@ -70,7 +70,8 @@ base::Ref<PublishTopic> TopicTable::topic(std::string_view name) {
     base::MutexLock lock(mutex_);
     const auto found = topics_.find(name);
     if (found != topics_.end()) return found->second;
-    made = base::makeRef<PublishTopic>(std::string(name), instance_.routeSlot(name));
+    made = base::makeRef<PublishTopic>(
+        std::string(name), closed_ ? base::makeRef<route::RouteSlot>(std::string(name)) : instance_.holdRoute(name));
     made->turn().store(static_cast<std::uint32_t>(instance_.engine().random()), std::memory_order_relaxed);
     if (!closed_) {
       topics_.emplace(std::string(name), made);
@@ -96,7 +97,7 @@ void TopicTable::dropUnknown(std::string_view name) {
     dropped = std::move(found->second);
     topics_.erase(found);
   }
-  instance_.unwatchTopic(std::string(name));
+  instance_.unwatchTopic(std::string(name), client::MQClientInstance::RouteHeld::kYes);
 }
 
 void TopicTable::clear() {
@@ -106,7 +107,7 @@ void TopicTable::clear() {
     closed_ = true;
     dropped.swap(topics_);
   }
-  for (const auto& [name, topic] : dropped) instance_.unwatchTopic(name);
+  for (const auto& [name, topic] : dropped) instance_.unwatchTopic(name, client::MQClientInstance::RouteHeld::kYes);
 }
 
 }  // namespace mqclient::producer

@@ -12,36 +12,54 @@ RoutePtr RouteTable::route(std::string_view topic) const {
     base::MutexLock lock(mutex_);
     const auto found = slots_.find(topic);
     if (found == slots_.end()) return nullptr;
-    slot = found->second;
+    slot = found->second.slot;
   }
   return slot->get();
 }
 
-base::Ref<RouteSlot> RouteTable::slot(std::string_view topic) {
-  base::MutexLock lock(mutex_);
+RouteTable::Entry& RouteTable::entry(std::string_view topic) {
   const auto found = slots_.find(topic);
   if (found != slots_.end()) return found->second;
-  auto slot = base::makeRef<RouteSlot>(std::string(topic));
-  slots_.emplace(std::string(topic), slot);
-  return slot;
+  return slots_.emplace(std::string(topic), Entry{base::makeRef<RouteSlot>(std::string(topic))}).first->second;
+}
+
+base::Ref<RouteSlot> RouteTable::slot(std::string_view topic) {
+  base::MutexLock lock(mutex_);
+  return entry(topic).slot;
+}
+
+base::Ref<RouteSlot> RouteTable::hold(std::string_view topic) {
+  base::MutexLock lock(mutex_);
+  Entry& held = entry(topic);
+  ++held.holders;
+  return held.slot;
+}
+
+void RouteTable::letGo(std::string_view topic) {
+  base::MutexLock lock(mutex_);
+  const auto found = slots_.find(topic);
+  if (found != slots_.end() && found->second.holders > 0) --found->second.holders;
 }
 
 std::vector<std::pair<std::string, RoutePtr>> RouteTable::all() const {
   std::vector<std::pair<std::string, RoutePtr>> routes;
   base::MutexLock lock(mutex_);
-  for (const auto& [topic, slot] : slots_) {
-    if (RoutePtr route = slot->get()) routes.emplace_back(topic, std::move(route));
+  for (const auto& [topic, entry] : slots_) {
+    if (RoutePtr route = entry.slot->get()) routes.emplace_back(topic, std::move(route));
   }
   return routes;
 }
 
-void RouteTable::forget(std::string_view topic) {
+bool RouteTable::forget(std::string_view topic) {
   base::Ref<RouteSlot> dropped;
-  base::MutexLock lock(mutex_);
-  const auto found = slots_.find(topic);
-  if (found == slots_.end()) return;
-  dropped = std::move(found->second);
-  slots_.erase(found);
+  {
+    base::MutexLock lock(mutex_);
+    const auto found = slots_.find(topic);
+    if (found == slots_.end() || found->second.holders > 0) return false;
+    dropped = std::move(found->second.slot);
+    slots_.erase(found);
+  }
+  return dropped->get() != nullptr;
 }
 
 bool sameRoute(const protocol::TopicRouteData& a, const protocol::TopicRouteData& b) {

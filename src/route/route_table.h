@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -46,12 +47,21 @@ class RouteTable {
   base::Ref<RouteSlot> slot(std::string_view topic);
   /// Topics with a route, in order of name.
   std::vector<std::pair<std::string, RoutePtr>> all() const;
-  /// Nobody needs the topic any more; who holds the slot keeps reading its last route.
-  void forget(std::string_view topic);
+  /// The same, for who goes on reading it: forget() leaves it where it is until letGo().
+  base::Ref<RouteSlot> hold(std::string_view topic);
+  void letGo(std::string_view topic);
+  /// Nobody watches the topic any more. True: with it a route went.
+  bool forget(std::string_view topic);
 
  private:
+  struct Entry {
+    base::Ref<RouteSlot> slot;
+    std::size_t holders = 0;
+  };
+  Entry& entry(std::string_view topic) MQ_REQUIRES(mutex_);
+
   mutable base::Mutex mutex_;
-  std::map<std::string, base::Ref<RouteSlot>, std::less<>> slots_ MQ_GUARDED_BY(mutex_);
+  std::map<std::string, Entry, std::less<>> slots_ MQ_GUARDED_BY(mutex_);
 };
 
 /// Whether two routes say the same; the order of brokers and queues does not count.

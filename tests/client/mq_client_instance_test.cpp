@@ -223,6 +223,24 @@ TEST_F(InstanceTest, WatchesAreCounted) {
   EXPECT_EQ(nameservers[0]->route_times.size() + nameservers[1]->route_times.size(), before);
 }
 
+// The last watcher leaves in the moment in which a producer's first send comes: it must not read a place that nobody
+// writes any more.
+TEST_F(InstanceTest, ARouteThatIsHeldStaysInItsPlace) {
+  acquire();
+  watch("orders");
+  const base::Ref<route::RouteSlot> slot = lease->holdRoute("orders");
+  lease->unwatchTopic("orders");  // the other one's
+  lease->watchTopic("orders");
+  engine->runUntilIdle();
+  routes["orders"].queueDatas[0].writeQueueNums = 8;
+  engine->advance(40s);
+  ASSERT_TRUE(slot->get());
+  EXPECT_EQ(slot->get()->queueDatas[0].writeQueueNums, 8);
+  lease->unwatchTopic("orders", MQClientInstance::RouteHeld::kYes);
+  engine->runUntilIdle();
+  EXPECT_FALSE(lease->route("orders"));
+}
+
 TEST_F(InstanceTest, AChangedRouteIsToldOnceAndAnEventSaysSo) {
   acquire();
   const auto hooks = base::makeRef<Hooks>("g");
