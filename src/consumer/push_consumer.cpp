@@ -300,8 +300,6 @@ void PushConsumer::askMembers(const std::string& topic, base::Completion<std::ve
 void PushConsumer::onAssigned(const std::string& topic, const std::vector<MessageQueue>& added,
                               rebalance::PreviousOwner previous) {
   if (step_ != Step::kRunning) return;
-  const std::shared_ptr<const Subscriptions> subscriptions = context_->subscriptions.get();
-  if (subscriptions->find(topic) == subscriptions->end()) return;  // unsubscribed while the share was computed
   const base::Millis delay = previous == rebalance::PreviousOwner::kPossible ? kDelayForPreviousOwner : base::Millis{0};
   for (const MessageQueue& queue : added) addQueue(queue, delay, std::nullopt);
   const std::string text = "group " + context_->group + " took " + std::to_string(added.size()) + " queues of " + topic;
@@ -366,7 +364,15 @@ void PushConsumer::removeQueue(const MessageQueue& queue, base::Completion<void>
     }
   }
   if (!removed) return std::move(done)(Result<void>());
-  endPeriod(removed, context_->engine().now() + kOffsetRequestTimeout, std::move(done));
+  auto ended = [me = self(), queue, done = std::move(done)](Result<void>&& answer) mutable {
+    if (!answer) {
+      me->post([me = me.get(), queue] {
+        if (me->step_ > Step::kRunning) me->report_.offsetsNotCommitted.push_back(queue);
+      });
+    }
+    std::move(done)(std::move(answer));
+  };
+  endPeriod(removed, context_->engine().now() + kOffsetRequestTimeout, base::Completion<void>::of(std::move(ended)));
   moving_.erase(queue);
 }
 
@@ -374,14 +380,19 @@ void PushConsumer::endPeriod(const base::Ref<ProcessQueue>& queue, base::SteadyT
                              base::Completion<void> done) {
   const auto moving = moving_.find(queue->queue());
   if (moving == moving_.end()) return queue->drop(ProcessQueue::FinalCommit::kYes, deadline, std::move(done));
-  context_->commit(queue->queue(), moving->second.offset, deadline, std::move(done));
+  // After the last step of the period: no commit of it can come after this one.
+  auto ended = [context = context_, of = queue->queue(), offset = moving->second.offset, deadline,
+                done = std::move(done)](Result<void>&&) mutable {
+    context->commit(of, offset, deadline, std::move(done));
+  };
+  queue->drop(ProcessQueue::FinalCommit::kNo, deadline, base::Completion<void>::of(std::move(ended)));
 }
 
-void PushConsumer::moveQueue(const MessageQueue& queue, std::int64_t offset, MovedBy by) {
+void PushConsumer::moveQueue(const MessageQueue& queue, std::int64_t offset, Move why) {
   if (step_ != Step::kRunning) return;
   if (const auto moving = moving_.find(queue); moving != moving_.end()) {
     // The user's latest word counts; a broker corrects what was asked for before.
-    if (by == MovedBy::kUser) moving->second.offset = offset;
+    if (why == Move::kSeek) moving->second.offset = offset;
     return;
   }
   base::Ref<ProcessQueue> old;
@@ -391,7 +402,7 @@ void PushConsumer::moveQueue(const MessageQueue& queue, std::int64_t offset, Mov
     if (it == queues_.end()) return;  // given up meanwhile
     old = it->second;
   }
-  moving_.emplace(queue, Move{old, offset});
+  moving_.emplace(queue, Moving{old, offset});
   // The new period begins after the last step of the old one: no commit of it can come after ours.
   old->drop(ProcessQueue::FinalCommit::kNo, context_->engine().now(),
             base::Completion<void>::of([me = self(), old, queue](Result<void>&&) {
@@ -423,7 +434,7 @@ void PushConsumer::onQueueStarted() noexcept {
 }
 
 void PushConsumer::onOffsetIllegal(const MessageQueue& queue, std::int64_t offset) noexcept {
-  post([this, queue, offset] { moveQueue(queue, offset, MovedBy::kBroker); });
+  post([this, queue, offset] { moveQueue(queue, offset, Move::kCorrection); });
 }
 
 void PushConsumer::onNotRegistered() noexcept {
@@ -486,12 +497,12 @@ Result<void> PushConsumer::unsubscribe(const std::string& topic) {
   return {};
 }
 
-/// Not before: with the last watch of a topic its brokers are forgotten, and what was asked of them.
 void PushConsumer::left(const std::string& topic) {
   const auto leaving = leaving_.find(topic);
   if (leaving == leaving_.end()) return;
   leaving_.erase(leaving);
-  instance().unwatchTopic(topic);
+  instance().unwatchTopic(topic);  // not before: with its last watch a topic's brokers are forgotten
+  if (step_ == Step::kCommitting && --committing_left_ == 0) committed();
 }
 
 void PushConsumer::suspend() {
@@ -522,7 +533,7 @@ Result<void> PushConsumer::seek(const MessageQueue& queue, std::int64_t offset) 
                    "seek: " + queue.toString() + " is none of this consumer's queues now; see progress()");
     }
   }
-  post([this, queue, offset] { moveQueue(queue, offset, MovedBy::kUser); });
+  post([this, queue, offset] { moveQueue(queue, offset, Move::kSeek); });
   return {};
 }
 

@@ -97,11 +97,12 @@ class PushConsumer final : public rebalance::RebalanceTarget, private QueueOwner
   void giveUp(const std::string& topic, const std::vector<MessageQueue>& queues, base::Completion<void> done);
   /// Out of the table; `done` with the answer to its last commit.
   void removeQueue(const MessageQueue& queue, base::Completion<void> done);
-  enum class MovedBy { kUser, kBroker };
-  void moveQueue(const MessageQueue& queue, std::int64_t offset, MovedBy by);
+  enum class Move { kSeek, kCorrection };
+  void moveQueue(const MessageQueue& queue, std::int64_t offset, Move why);
   void beginMoved(const MessageQueue& queue, const base::Ref<ProcessQueue>& old);
   /// The last step of a period: its own last commit, or of where the queue was being moved to.
   void endPeriod(const base::Ref<ProcessQueue>& queue, base::SteadyTime deadline, base::Completion<void> done);
+  /// The last commits of an unsubscribed topic are answered.
   void left(const std::string& topic);
   std::vector<base::Ref<ProcessQueue>> queues() const;
   void heartbeat();
@@ -138,11 +139,11 @@ class PushConsumer final : public rebalance::RebalanceTarget, private QueueOwner
   std::set<std::string, std::less<>> watched_;
   std::multiset<std::string, std::less<>> leaving_;  // unsubscribed, still watched: last commits need their routes
   /// Queues between two periods, and where the new one is to begin: the old one has not taken its last step yet.
-  struct Move {
+  struct Moving {
     base::Ref<ProcessQueue> from;
     std::int64_t offset;
   };
-  std::map<MessageQueue, Move> moving_;
+  std::map<MessageQueue, Moving> moving_;
   std::size_t asks_ = 0;  // counts member questions, to try brokers in turn after failures
 
   base::Completion<void> start_done_;

@@ -66,8 +66,8 @@ void PushConsumer::drained() {
   context_->gate.close();
 
   const std::vector<base::Ref<ProcessQueue>> all = queues();
-  committing_left_ = all.size();
-  if (all.empty()) return committed();
+  committing_left_ = all.size() + leaving_.size();
+  if (committing_left_ == 0) return committed();
   const base::SteadyTime deadline = lastStepsDeadline();
   for (const base::Ref<ProcessQueue>& queue : all) {
     endPeriod(queue, deadline, base::Completion<void>::of([me = self(), queue](Result<void>&& answer) {
@@ -96,9 +96,7 @@ void PushConsumer::committed() {
 void PushConsumer::unregistered() {
   hooks_.reset();
   for (const std::string& topic : watched_) instance().unwatchTopic(topic);
-  for (const std::string& topic : leaving_) instance().unwatchTopic(topic);
   watched_.clear();
-  leaving_.clear();
   report_.drained = context_->drained.load(std::memory_order_relaxed);
   report_.abandoned = context_->abandoned.load(std::memory_order_relaxed);
   std::sort(report_.offsetsNotCommitted.begin(), report_.offsetsNotCommitted.end());

@@ -608,8 +608,12 @@ Result<void> ProducerCore::sendOneway(Message message, std::optional<MessageQueu
                                          nullptr);
   }
   const route::TopicPublishInfo::Broker& broker = (*info)->brokerOf(index);
+  const auto failed = [&](Error error) {
+    refreshDefault(topic, *info, error);
+    return left(std::move(error));
+  };
   if (broker.address.empty()) {
-    return left(Error(ErrorCode::kNoRoute, "broker " + broker.state->name() + " has no master in the route"));
+    return failed(Error(ErrorCode::kNoRoute, "broker " + broker.state->name() + " has no master in the route"));
   }
   std::string properties;
   const std::int64_t wall_ms = engine().wallMillis();
@@ -633,7 +637,8 @@ Result<void> ProducerCore::sendOneway(Message message, std::optional<MessageQueu
                                                                                    .oneway = protocol::Oneway::kYes},
                                                              header, std::move(body.bytes)),
                                      deadline, std::move(handing.completion), whenOutputFull());
-  return left(std::move(handing.future).get());
+  Result<void> handed = std::move(handing.future).get();
+  return handed ? left({}) : failed(std::move(handed).error());
 }
 
 Future<std::vector<MessageQueue>> ProducerCore::fetchPublishMessageQueues(std::string topic) {

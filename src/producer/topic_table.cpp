@@ -8,6 +8,8 @@ namespace mqclient::producer {
 
 namespace {
 
+constexpr base::Millis kRefreshPeriod{1'000};
+
 std::uint64_t nextNumber() noexcept {
   static std::atomic<std::uint64_t> numbers{0};
   return numbers.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -34,9 +36,17 @@ void PublishTopic::useDefault(PublishInfoPtr info) {
   if (!info_) info_ = std::move(info);
 }
 
-void PublishTopic::dropDefault(const PublishInfoPtr& info) {
+bool PublishTopic::beginRefresh(base::SteadyTime now) {
   base::MutexLock lock(mutex_);
-  if (info->from_default_topic && info_ == info) info_.reset();
+  if (refreshing_ || now < refresh_after_) return false;
+  refresh_after_ = now + kRefreshPeriod;
+  return refreshing_ = true;
+}
+
+void PublishTopic::endRefresh(const PublishInfoPtr& before, PublishInfoPtr info) {
+  base::MutexLock lock(mutex_);
+  refreshing_ = false;
+  if (info && info_ == before) info_ = std::move(info);
 }
 
 bool PublishTopic::known() {
@@ -98,6 +108,19 @@ void TopicTable::dropUnknown(std::string_view name) {
     topics_.erase(found);
   }
   instance_.unwatchTopic(std::string(name), client::MQClientInstance::RouteHeld::kYes);
+}
+
+void TopicTable::refreshDefault(const base::Ref<PublishTopic>& topic, const PublishInfoPtr& info, const Error& error,
+                                const std::string& key, int queue_nums_max) {
+  if (!info->from_default_topic || (!route::notAnswered(error) && error.code() != ErrorCode::kNoRoute)) return;
+  if (!topic->beginRefresh(instance_.engine().now())) return;
+  auto told = [topic, info, queue_nums_max,
+               instance = base::Ref<client::MQClientInstance>(&instance_)](Result<route::RoutePtr>&& answer) {
+    PublishInfoPtr fresh;
+    if (answer) fresh = route::makePublishInfo(topic->name(), **answer, 0, instance->faults(), queue_nums_max);
+    topic->endRefresh(info, fresh && fresh->ok() ? std::move(fresh) : nullptr);
+  };
+  instance_.fetchRoute(key, instance_.apiDeadline(), base::Completion<route::RoutePtr>::of(std::move(told)));
 }
 
 void TopicTable::clear() {

@@ -28,8 +28,10 @@ class PublishTopic final : public base::Object {
   PublishInfoPtr info(route::FaultStrategy& faults);
   /// Queues of the create-topic key's route, used until the topic has a route of its own.
   void useDefault(PublishInfoPtr info);
-  /// One of these queues' brokers did not answer: the next send asks anew who may make the topic.
-  void dropDefault(const PublishInfoPtr& info);
+  /// True: nobody asks again who may make the topic, nor did a moment ago, and the caller does now.
+  bool beginRefresh(base::SteadyTime now);
+  /// What it was told instead of `before`; null: nothing, what was known stays.
+  void endRefresh(const PublishInfoPtr& before, PublishInfoPtr info);
   std::atomic<std::uint32_t>& turn() noexcept { return turn_; }
   bool known();
   /// Whether `info` was made of the newest route of its own.
@@ -53,6 +55,8 @@ class PublishTopic final : public base::Object {
   std::atomic<bool> made_here_{false};
   base::Mutex mutex_;
   PublishInfoPtr info_ MQ_GUARDED_BY(mutex_);
+  bool refreshing_ MQ_GUARDED_BY(mutex_) = false;
+  base::SteadyTime refresh_after_ MQ_GUARDED_BY(mutex_){};
 };
 
 /// A topic and the queues to choose from, once for all sends that choose among them. Immutable.
@@ -75,6 +79,10 @@ class TopicTable {
   bool madeHere(std::string_view name);
   /// A topic that turned out to have no route at all is not kept, or every misspelt name would be asked for for ever.
   void dropUnknown(std::string_view name);
+  /// Queues of `key`'s route did not take a message: if it was the broker that did not answer, asks who may make the
+  /// topic now, at most once a second. Sends go on meanwhile, with what is known.
+  void refreshDefault(const base::Ref<PublishTopic>& topic, const PublishInfoPtr& info, const Error& error,
+                      const std::string& key, int queue_nums_max);
   /// Gives all watches back.
   void clear();
 

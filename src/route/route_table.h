@@ -45,11 +45,11 @@ class RouteTable {
   RoutePtr route(std::string_view topic) const;
   /// The topic's slot, made empty if it is not there.
   base::Ref<RouteSlot> slot(std::string_view topic);
-  /// Topics with a route, in order of name.
-  std::vector<std::pair<std::string, RoutePtr>> all() const;
   /// The same, for who goes on reading it: forget() leaves it where it is until letGo().
   base::Ref<RouteSlot> hold(std::string_view topic);
   void letGo(std::string_view topic);
+  /// Topics with a route, in order of name.
+  std::vector<std::pair<std::string, RoutePtr>> all() const;
   /// Nobody watches the topic any more. True: with it a route went.
   bool forget(std::string_view topic);
 

@@ -346,6 +346,40 @@ TEST_F(PushConsumerTest, ACloseThatMeetsASeekWaitsForNothingAndKeepsIt) {
   EXPECT_EQ(broker->lastCommit(), 3);
 }
 
+// The old period's last commit is still to come when the queue is taken away: the sought offset is the last word.
+TEST_F(PushConsumerTest, AQueueGivenUpWhileItMovesIsCommittedWhereItWasMovedTo) {
+  broker->stored_offset = 10;
+  auto consumer = start(collecting()).value();
+  broker->deliver(10, 2);
+  engine->runUntilIdle();
+  inOneTurn([&] {
+    ASSERT_TRUE(consumer.seek(MessageQueue(kTopic, kBroker, 0), 3));
+    ASSERT_TRUE(consumer.unsubscribe(kTopic));
+    consumer.commit().then([](const Result<void>&) {});  // in the queue's strand before both
+  });
+  engine->advance(1s);
+  EXPECT_EQ(broker->commits, (std::vector<std::pair<int, std::int64_t>>{{0, 12}, {0, 3}}));
+}
+
+TEST_F(PushConsumerTest, CloseWaitsForTheLastCommitsOfATopicJustUnsubscribed) {
+  broker->stored_offset = 10;
+  auto consumer = start(collecting()).value();
+  broker->deliver(10, 2);
+  engine->runUntilIdle();
+  broker->scripts[RequestCode::UPDATE_CONSUMER_OFFSET] = [](Request&, Responder& r) {
+    std::move(r).answer(ResponseCode::SYSTEM_ERROR, "scripted");
+  };
+  std::optional<Future<CloseReport>> closing;
+  inOneTurn([&] {
+    ASSERT_TRUE(consumer.unsubscribe(kTopic));
+    closing = consumer.closeAsync();
+  });
+  ASSERT_TRUE(closing->isReady());
+  const Result<CloseReport> report = std::move(*closing).get();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->offsetsNotCommitted, (std::vector<MessageQueue>{{kTopic, kBroker, 0}}));
+}
+
 TEST_F(PushConsumerTest, NothingBeginsAfterCloseBegan) {
   Waiting waiting;
   auto consumer = start(waiting.listener()).value();

@@ -466,12 +466,36 @@ TEST_F(ProducerTest, ATopicThatADeadBrokerWasToMakeIsMadeByTheNextOne) {
   start();
   stop(dead);
   ASSERT_FALSE(producer->send(Message("new", "x")));
+  EXPECT_FALSE(producer->sendOneway(Message("other", "x")));
   routes.erase("TBW102");
-  const auto alive = addBroker();
-  addRoute("TBW102", alive, 8, 7);
+  addRoute("TBW102", addBroker(), 8, 7);
+  engine->advance(1s);
+  EXPECT_FALSE(producer->send(Message("new", "x"))) << "and asks who else is there";
+  engine->runUntilIdle();
   const auto again = producer->send(Message("new", "x"));
   ASSERT_TRUE(again) << again.error();
   EXPECT_EQ(again->messageQueue->brokerName(), "broker-b");
+  EXPECT_FALSE(producer->sendOneway(Message("other", "x"))) << "the same";
+  engine->runUntilIdle();
+  EXPECT_TRUE(producer->sendOneway(Message("other", "x")));
+}
+
+// What is known goes on being used: nameservers may be silent just then, and other brokers of the key alive.
+TEST_F(ProducerTest, ATopicNotMadeYetIsStillSentToTheOtherBrokersWhenNoNameserverAnswers) {
+  const auto dead = addBroker();
+  addRoute("TBW102", dead, 8, 7);
+  addRoute("TBW102", addBroker(), 8, 7);
+  start({.retryTimesWhenSendFailed = 1});
+  (void)producer->fetchPublishMessageQueues("new");
+  stop(dead);
+  ASSERT_TRUE(producer->send(Message("new", "x")));
+  nameservers[0]->scripts[RequestCode::GET_ROUTEINFO_BY_TOPIC] = nameservers[0]->hanging();
+  for (int i = 0; i < 10; ++i) {
+    const base::SteadyTime before = engine->now();
+    const auto sent = producer->send(Message("new", "x"));
+    ASSERT_TRUE(sent) << sent.error();
+    EXPECT_EQ(since(before), 0ms);
+  }
 }
 
 TEST_F(ProducerTest, ATopicNobodyKnowsAndNobodyMayMakeIsNoRoute) {
