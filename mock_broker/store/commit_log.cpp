@@ -40,22 +40,13 @@ void CommitLog::expect(std::size_t bytes) const noexcept {
 Result<void> CommitLog::roll() {
   const std::int64_t next = writing_ ? segment_start_ + segmentBytes() : 0;
   const std::size_t kept_max = std::max(kSegmentsMin, options_.bytes_max / options_.segment_bytes);
-  std::shared_ptr<MappedFile> oldest;
-  std::int64_t oldest_start = 0;
+  bool full = false;
   {
     base::MutexLock lock(mutex_);
-    if (segments_.size() >= kept_max) {
-      oldest = std::move(segments_.front());
-      segments_.pop_front();
-      oldest_start = min_offset_.load(std::memory_order_relaxed);
-      min_offset_.store(oldest_start + segmentBytes(), std::memory_order_release);
-    }
+    full = segments_.size() >= kept_max;
   }
-  if (oldest) {
-    dropped_.fetch_add(1, std::memory_order_relaxed);
-    // Before the new one is made, so that its block can be taken over. The name cannot be missing: we made it.
-    if (auto removed = files_.remove(pathOf(oldest_start)); !removed) return removed;
-    oldest.reset();
+  if (full) {
+    if (auto dropped = dropOldest(); !dropped) return dropped;
   }
   auto made = files_.map(pathOf(next), options_.segment_bytes, Fill::kAnything);
   if (!made) return std::move(made).error();
@@ -68,6 +59,20 @@ Result<void> CommitLog::roll() {
   segment_start_ = write_offset_ = next;
   base::MutexLock lock(mutex_);
   segments_.push_back(*std::move(made));
+  return {};
+}
+
+Result<void> CommitLog::dropOldest() {
+  // The name first: one that stayed behind a log that has moved on would be the beginning of a gap to recovery. If it
+  // does stay, the next roll tries again. It cannot be missing: we made it.
+  const std::int64_t start = min_offset_.load(std::memory_order_relaxed);
+  if (auto removed = files_.remove(pathOf(start)); !removed) return removed;
+  std::shared_ptr<MappedFile> oldest;  // dies after the lock, and before a new one is made that may take its block
+  base::MutexLock lock(mutex_);
+  oldest = std::move(segments_.front());
+  segments_.pop_front();
+  min_offset_.store(start + segmentBytes(), std::memory_order_release);
+  dropped_.fetch_add(1, std::memory_order_relaxed);
   return {};
 }
 

@@ -82,6 +82,7 @@ class CommitLog {
 
  private:
   Result<void> roll();
+  Result<void> dropOldest();
 
   FileSystem& files_;
   const Options options_;

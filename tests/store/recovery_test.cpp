@@ -137,6 +137,28 @@ TEST(Recovery, ALogWithAGapEndsAtIt) {
   EXPECT_EQ(after.put("next").queueOffset, static_cast<std::int64_t>(after.recovered.records));
 }
 
+TEST(Recovery, ASegmentThatCouldNotBeRemovedOnceLeavesNoGap) {
+  const std::shared_ptr<MemoryDisk> disk = makeMemoryDisk(1);
+  std::vector<std::string> kept;
+  std::int64_t min = 0;
+  {
+    StoreUnderTest before(disk, smallLog(3));
+    int n = 0;
+    const auto body = [&n] { return std::to_string(n++) + std::string(500, '.'); };
+    disk->failAt(DiskOperation::kRemove, 1);
+    while (before.put(body()).status == PutStatus::PUT_OK) ASSERT_LT(n, 100) << "the roll removes nothing";
+    EXPECT_EQ(before.store.log().minOffset(), 0) << "what is still there is still counted";
+    EXPECT_EQ(before.store.log().segmentsDropped(), 0u);
+    while (before.store.log().maxOffset() < 5 * 4096) ASSERT_EQ(before.put(body()).status, PutStatus::PUT_OK);
+    min = before.store.log().minOffset();
+    kept = allOf(before);
+    ASSERT_FALSE(kept.empty());
+  }
+  StoreUnderTest after(disk, smallLog(3));
+  EXPECT_EQ(after.store.log().minOffset(), min);
+  EXPECT_EQ(allOf(after), kept);
+}
+
 TEST(Recovery, ASegmentOfAnotherSizeIsAnError) {
   const std::shared_ptr<MemoryDisk> disk = makeMemoryDisk(1);
   ASSERT_EQ(StoreUnderTest(disk, smallLog()).put("x").status, PutStatus::PUT_OK);
