@@ -77,10 +77,14 @@ Result<void> ConsumeQueue::put(std::span<const Unit> units) {
 
 Result<void> ConsumeQueue::write(std::span<const Unit> units) {
   std::int64_t offset = next_;
+  MappedFile* const before = writing_;
   for (const Unit& unit : units) {
     const std::int64_t in_file = offset % units_per_file_;
     if (in_file == 0) {
-      if (auto ready = writeInto(offset / units_per_file_); !ready) return ready;
+      if (auto ready = writeInto(offset / units_per_file_); !ready) {
+        writing_ = before;  // next_ lies there still
+        return ready;
+      }
     }
     encodeUnit(writing_->data() + static_cast<std::size_t>(in_file) * kUnitBytes, unit);
     ++offset;

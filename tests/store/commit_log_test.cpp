@@ -1,6 +1,7 @@
 #include "mock_broker/store/commit_log.h"
 
 #include "base/buffer.h"
+#include "mock_broker/store/memory_disk.h"
 #include "store_support.h"
 
 namespace mqclient::store {
@@ -50,6 +51,23 @@ TEST(CommitLogTest, UnitsLieInFilesAsTheyWouldOnDisk) {
   ASSERT_TRUE(bytes);
   EXPECT_EQ(bytes->size(), 6'000'000U);
   EXPECT_EQ(hexOf(std::as_bytes(std::span(*bytes)).subspan(140, 20)), "00000000000003e800000073000000000027a807");
+}
+
+TEST(CommitLogTest, ABatchOfUnitsThatFailsAtItsSecondFileLeavesNoTrace) {
+  const auto disk = makeMemoryDisk(1);
+  ConsumeQueue queue(*disk, "TopicTest", 3, 4);
+  const auto unitsFrom = [](std::int64_t physical, int count) {
+    std::vector<Unit> units;
+    for (int i = 0; i < count; ++i) units.push_back({physical + i, 1, 0});
+    return units;
+  };
+  ASSERT_TRUE(queue.put(unitsFrom(0, 2)));
+  disk->failAt(DiskOperation::kCreate, 2);
+  ASSERT_FALSE(queue.put(unitsFrom(1000, 8))) << "2 in the first file, 4 in the second, 2 in the third";
+  EXPECT_EQ(queue.maxOffset(), 2);
+  for (int i = 2; i < 12; ++i) ASSERT_TRUE(queue.put(unitsFrom(i, 1)));
+  ConsumeQueue::Reader units(queue);
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(units.at(i)->physicalOffset, i);
 }
 
 TEST(CommitLogTest, CoversTheRestOfASegmentWithABlankRecord) {
