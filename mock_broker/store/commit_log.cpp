@@ -95,7 +95,8 @@ Result<std::int64_t> CommitLog::flush() {
     {
       base::MutexLock lock(mutex_);
       const std::int64_t min = min_offset_.load(std::memory_order_relaxed);
-      from = std::max(from, min);  // the oldest may have gone meanwhile
+      from = std::max(from, min);  // the oldest may have gone meanwhile, or all that was to be flushed
+      if (from >= target) break;
       const std::int64_t index = (from - min) / segmentBytes();
       segment = segments_[static_cast<std::size_t>(index)];
       start = min + index * segmentBytes();

@@ -1,5 +1,8 @@
 #include "mock_broker/store/commit_log.h"
 
+#include <functional>
+#include <utility>
+
 #include "base/buffer.h"
 #include "mock_broker/store/memory_disk.h"
 #include "store_support.h"
@@ -16,6 +19,43 @@ std::string hexOf(std::span<const std::byte> bytes) {
   }
   return text;
 }
+
+/// A disk during whose flushes something else happens.
+class BusyDisk final : public FileSystem {
+ public:
+  using Meanwhile = std::function<void()>;
+  Result<std::shared_ptr<MappedFile>> map(const std::string& path, std::size_t size, Fill fill) override {
+    auto file = disk_->map(path, size, fill);
+    if (!file) return file;
+    return std::shared_ptr<MappedFile>(std::make_shared<File>(*std::move(file), *this));
+  }
+  Result<std::string> read(const std::string& path) override { return disk_->read(path); }
+  Result<void> append(const std::string& path, std::span<const std::byte> bytes) override {
+    return disk_->append(path, bytes);
+  }
+  Result<void> sync(const std::string& path) override { return disk_->sync(path); }
+  Result<void> rename(const std::string& from, const std::string& to) override { return disk_->rename(from, to); }
+  Result<void> syncDir(const std::string& path) override { return disk_->syncDir(path); }
+  Result<std::vector<std::string>> list(const std::string& path) override { return disk_->list(path); }
+  Result<void> remove(const std::string& path) override { return disk_->remove(path); }
+
+  Meanwhile during_next_flush;
+
+ private:
+  struct File final : MappedFile {
+    File(std::shared_ptr<MappedFile> of, BusyDisk& on) : MappedFile(of->data(), of->size()), file(of), disk(on) {}
+    Result<void> reserve(std::size_t from, std::size_t to) override { return file->reserve(from, to); }
+    bool resident(std::size_t from, std::size_t to) const noexcept override { return file->resident(from, to); }
+    Result<void> flush(std::size_t from, std::size_t to) override {
+      if (from > to || to > size()) return Error(ErrorCode::kInvalidArgument, "no such bytes");
+      if (const Meanwhile meanwhile = std::exchange(disk.during_next_flush, nullptr)) meanwhile();
+      return file->flush(from, to);
+    }
+    const std::shared_ptr<MappedFile> file;
+    BusyDisk& disk;
+  };
+  const std::unique_ptr<FileSystem> disk_ = makeMemoryFileSystem();
+};
 
 // The worked example of the store format: this very record at physical offset 1000, queue offset 7.
 TEST(CommitLogTest, StoresTheGoldenRecord) {
@@ -129,6 +169,23 @@ TEST(CommitLogTest, TheOldestSegmentGoesAndReadersKeepWhatTheyPinned) {
   ConsumeQueue::Reader units(*under.queue);
   EXPECT_GE(units.at(min)->physicalOffset, under.store.log().minOffset());
   EXPECT_LT(under.queue->files(), 8U) << "units of dropped records go too";
+}
+
+TEST(CommitLogTest, ALogThatGoesRoundDuringAFlushHasNothingOlderToFlush) {
+  BusyDisk disk;
+  CommitLog log(disk, {4096, 2 * 4096});
+  const auto append = [&](int records) {
+    for (int i = 0; i < records; ++i) ASSERT_TRUE(log.place(4000));
+    log.publish();
+  };
+  append(2);
+  const std::int64_t target = log.maxOffset();
+  disk.during_next_flush = [&] { append(2); };
+  const Result<std::int64_t> flushed = log.flush();
+  ASSERT_TRUE(flushed) << flushed.error();
+  EXPECT_EQ(*flushed, target);
+  EXPECT_GT(log.minOffset(), target);
+  EXPECT_EQ(log.flush().value(), log.maxOffset()) << "what came meanwhile";
 }
 
 TEST(CommitLogTest, StoreTimeNeverFallsWhenTheClockDoes) {
