@@ -51,14 +51,14 @@ std::optional<RegistrationAnswer> RouteInfo::registerBroker(const Registration& 
     }
   }
 
-  live_[address] =
-      Live{.last_update = now,
-           .timeout = r.heartbeat_timeout_millis ? base::Millis(*r.heartbeat_timeout_millis) : kBrokerExpiry,
-           .data_version = r.topics.dataVersion,
-           .connection = connection,
-           .broker_name = r.broker_name,
-           .broker_id = r.broker_id,
-           .ha_server_addr = r.ha_server_addr};
+  const base::Millis timeout(r.heartbeat_timeout_millis.value_or(kBrokerExpiry.count()));
+  live_[address] = Live{.last_update = now,
+                        .timeout = std::clamp(timeout, base::Millis(0), kBrokerExpiryMax),
+                        .data_version = r.topics.dataVersion,
+                        .connection = connection,
+                        .broker_name = r.broker_name,
+                        .broker_id = r.broker_id,
+                        .ha_server_addr = r.ha_server_addr};
 
   RegistrationAnswer answer;
   if (!is_master) {

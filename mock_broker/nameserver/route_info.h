@@ -40,6 +40,8 @@ class RouteInfo {
  public:
   /// The default when a registration names no timeout of its own. NamesrvConfig / BrokerLiveInfo.
   static constexpr base::Millis kBrokerExpiry{120'000};
+  /// What a registration may name at most; ours, a clock of nanoseconds cannot count every number of milliseconds.
+  static constexpr base::Millis kBrokerExpiryMax{24 * 3'600'000};
 
   /// Takes a registration in. `connection` is what onConnectionClosed will name. Nullopt: refused (a broker id that is
   /// new must register its whole table before it may register a single topic).

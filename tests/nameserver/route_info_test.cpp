@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace mqclient::nameserver {
 namespace {
 
@@ -139,6 +141,21 @@ TEST(RouteInfo, ASilentBrokerIsRemovedAfterItsTimeoutAndNotBefore) {
   EXPECT_EQ(info.expire(kStart + 220s + 1ms), std::vector<std::uint64_t>{7});
   EXPECT_FALSE(info.route("orders"));
   EXPECT_FALSE(info.touch("DefaultCluster", "10.0.0.1:10911", kStart + 221s));
+}
+
+TEST(RouteInfo, ATimeoutThatNoClockCouldCountLastsADay) {
+  RouteInfo info;
+  Registration patient = registration("broker-a", "10.0.0.1:10911");
+  patient.heartbeat_timeout_millis = std::numeric_limits<std::int64_t>::max();
+  ASSERT_TRUE(info.registerBroker(patient, 7, kStart));
+  EXPECT_TRUE(info.expire(kStart + 1s).empty());
+  EXPECT_TRUE(info.expire(kStart + 24h).empty());
+  EXPECT_EQ(info.expire(kStart + 24h + 1ms), std::vector<std::uint64_t>{7});
+  Registration hasty = registration("broker-b", "10.0.0.2:10911");
+  hasty.heartbeat_timeout_millis = -1;
+  ASSERT_TRUE(info.registerBroker(hasty, 8, kStart));
+  EXPECT_TRUE(info.expire(kStart).empty()) << "as with 0";
+  EXPECT_EQ(info.expire(kStart + 1ms), std::vector<std::uint64_t>{8});
 }
 
 TEST(RouteInfo, WithoutAMasterAnActingGroupIsNotWritten) {
