@@ -47,9 +47,13 @@ Result<void> Cluster::removeBroker(std::string_view name, base::Millis wait) {
   (void)waitFor(*engine_, [&](base::Completion<void> done) { (*broker)->leaveRoute(std::move(done)); });
   auto quiet = waitUntilQuiet(**broker, wait);
   if (auto stopped = stopBroker(name); !stopped) return stopped;
+  // Nameservers hide names: else a broker added under this one would be hidden, too.
+  const bool hidden =
+      std::ranges::any_of(nodes(), [&](const Node& node) { return node.name == name && node.visible == Visible::kNo; });
+  const Result<void> shown = hidden ? setVisible(name, Visible::kYes) : Result<void>();
   base::MutexLock lock(mutex_);
   std::erase_if(nodes_, [&](const Node& node) { return node.name == name; });
-  return quiet;
+  return quiet ? shown : quiet;
 }
 
 Result<void> Cluster::waitUntilQuiet(broker::Broker& broker, base::Millis wait) const {

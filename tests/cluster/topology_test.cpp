@@ -52,6 +52,24 @@ TEST_F(Topology, ARemovedBrokerServesUntilItsClientsHaveGone) {
   EXPECT_EQ(cluster->broker("broker-b").error().code(), ErrorCode::kInvalidArgument);
 }
 
+TEST_F(Topology, ABrokerAddedUnderTheNameOfOneThatWasHiddenIsSeen) {
+  begin({.nameservers = 2, .brokers = 2});
+  broker("broker-b").hideFromRoute().value();
+  cluster->removeBroker("broker-b").value();
+  auto producer = produce();
+  EXPECT_EQ(brokersOf(producer), Names{"broker-a"});
+  cluster->addBroker("broker-b").value().updateTopic(topic(2)).value();
+  for (const int stopped : {1, 0}) {  // each nameserver says so
+    nameserver(stopped).stop().value();
+    pass(kViewsAgree);
+    EXPECT_EQ(brokersOf(producer), (Names{"broker-a", "broker-b"})) << stopped;
+    auto fresh = produce("without-" + std::to_string(stopped));
+    EXPECT_EQ(brokersOf(fresh), (Names{"broker-a", "broker-b"})) << stopped;
+    nameserver(stopped).start().value();
+    pass(kViewsAgree);
+  }
+}
+
 TEST_F(Topology, ABrokerThatClientsDoNotLetGoIsStoppedInTheEndAndThatIsSaid) {
   begin({.brokers = 2});
   auto consumer = consume();
