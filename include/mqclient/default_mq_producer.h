@@ -24,7 +24,7 @@ static_assert(std::is_trivially_destructible_v<SendOptions>, "g++ 12 destroys ot
 /// What an asynchronous send does when the producer's own bounds are reached.
 enum class WhenFull {
   kFail,         ///< the future fails with kQueueFull at once; see MQProducer::writable()
-  kBlockCaller,  ///< sendAsync waits for room, up to the send's timeout; not possible in our callbacks (kWouldBlock)
+  kBlockCaller,  ///< sendAsync waits for room, up to the send's timeout; kWouldBlock where nothing may wait
 };
 
 /// How bodies are compressed. The number is what sysFlag says in its bits 8 to 10. CompressionType.java

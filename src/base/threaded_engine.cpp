@@ -151,6 +151,7 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
     }
     pool_ = makeRef<ListenerPool>(*this, static_cast<ListenerPool::Supervisor&>(*this));
     callbacks_ = pool_->makeGroup("callbacks", std::max(kLeastCallbackThreads, usableCores()));
+    awaited_steps_ = pool_->makeGroup("steps", std::max(kLeastCallbackThreads, usableCores()));
     target_ = std::make_shared<ThreadedCallbackTarget>(*this, callbacks_, std::move(options.callback_executor));
     target_->setSelf(target_);
   }
@@ -205,6 +206,7 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
     return pool_->makeGroup(std::move(name), cap);
   }
   ListenerGroup& callbacks() noexcept override { return *callbacks_; }
+  ListenerGroup& awaitedSteps() noexcept override { return *awaited_steps_; }
   std::shared_ptr<CallbackTarget> callbackTarget() noexcept override { return target_; }
 
   bool runOnLane(LaneKind lane, UniqueFunction<void()> work) override { return lanes_.submit(lane, std::move(work)); }
@@ -438,6 +440,7 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
   LaneSet lanes_;
   Ref<ListenerPool> pool_;
   Ref<ListenerGroup> callbacks_;
+  Ref<ListenerGroup> awaited_steps_;
   std::shared_ptr<ThreadedCallbackTarget> target_;
   mutable std::once_flag environment_once_;
   mutable Environment environment_;

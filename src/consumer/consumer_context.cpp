@@ -58,7 +58,7 @@ void ConsumerContext::destroyListener() noexcept {
     listener_gone->settle();
     return;
   }
-  engine().callbacks().submit(base::Ref<base::Object>(this), [this] {
+  engine().awaitedSteps().submit(base::Ref<base::Object>(this), [this] {
     listener_.reset();
     listener_gone->settle();
   });

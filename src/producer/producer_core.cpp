@@ -516,8 +516,8 @@ Future<SendResult> ProducerCore::send(Message message, std::optional<MessageQueu
         if (!selector) return operation->begin(core->engine().now());
         // The selector is the user's: it runs on a callback thread, not in this strand.
         ProducerCore& raw = *core;
-        raw.engine().callbacks().submit(core, [core = core.get(), operation, selector = *std::move(selector),
-                                               message = std::move(message), info = *std::move(found)]() mutable {
+        raw.engine().awaitedSteps().submit(core, [core = core.get(), operation, selector = *std::move(selector),
+                                                  message = std::move(message), info = *std::move(found)]() mutable {
           const Result<std::size_t> queue = core->chooseQueue(selector, *info, message);
           if (!queue) return operation->fail(queue.error());
           operation->beginAt(*queue, core->engine().now());

@@ -154,7 +154,7 @@ void RebalanceLoop::onMembers(const std::string& topic, std::vector<MessageQueue
 
 void RebalanceLoop::allocateOnCallbackThread(const std::string& topic, Inputs inputs, PreviousOwner previous) {
   base::Ref<base::Object> alive(target_);
-  strand_.engine().callbacks().submit(alive, [this, alive, topic, previous, inputs = std::move(inputs)]() mutable {
+  strand_.engine().awaitedSteps().submit(alive, [this, alive, topic, previous, inputs = std::move(inputs)]() mutable {
     Result<std::vector<MessageQueue>> mine = allocate(*strategy_, group_, self_, inputs.queues, inputs.members);
     strand_.post(alive, [this, topic, previous, inputs = std::move(inputs), mine = std::move(mine)]() mutable {
       apply(topic, std::move(inputs), std::move(mine), previous);

@@ -66,6 +66,7 @@ class SimEngineImpl final : public SimEngine {
         scheduler_(*this, options),
         steady_start_(scheduler_.now()),
         callbacks_(base::makeRef<SimListenerGroup>(scheduler_, Ref<Engine>(), "callbacks", kCallbackCap)),
+        awaited_steps_(base::makeRef<SimListenerGroup>(scheduler_, Ref<Engine>(), "steps", kCallbackCap)),
         target_(std::make_shared<SimCallbackTarget>(*this)) {
     if (environment_.process_salt == 0) environment_.process_salt = static_cast<std::uint32_t>(scheduler_.random());
     if (environment_.pid == 0) environment_.pid = kScriptedPid;
@@ -83,6 +84,7 @@ class SimEngineImpl final : public SimEngine {
     return base::makeRef<SimListenerGroup>(scheduler_, Ref<Engine>(this), std::move(name), cap);
   }
   ListenerGroup& callbacks() noexcept override { return *callbacks_; }
+  ListenerGroup& awaitedSteps() noexcept override { return *awaited_steps_; }
   std::shared_ptr<CallbackTarget> callbackTarget() noexcept override { return target_; }
   bool runOnLane(LaneKind lane, UniqueFunction<void()> work) override {
     return scheduler_.submit(lane, std::move(work));
@@ -176,6 +178,7 @@ class SimEngineImpl final : public SimEngine {
   mutable Scheduler scheduler_;
   const std::int64_t steady_start_;
   const Ref<SimListenerGroup> callbacks_;
+  const Ref<SimListenerGroup> awaited_steps_;
   const std::shared_ptr<SimCallbackTarget> target_;
   std::atomic<std::uint64_t> ids_{0};
   std::atomic<std::uint32_t> opaque_{0};

@@ -90,6 +90,7 @@ class ModelEngine final : public Engine {
   WallTime wallNow() const noexcept override { return {}; }
   Ref<ListenerGroup> makeListenerGroup(std::string, int) override { return nullptr; }
   ListenerGroup& callbacks() noexcept override { std::abort(); }
+  ListenerGroup& awaitedSteps() noexcept override { std::abort(); }
   std::shared_ptr<CallbackTarget> callbackTarget() noexcept override { return nullptr; }
   bool runOnLane(LaneKind, UniqueFunction<void()>) override { return false; }
   bool waitFor(WaitSlot&, SteadyTime) override { return false; }

@@ -438,6 +438,34 @@ TEST_F(ProducerTest, TheRandomSelectorReachesEveryQueue) {
   EXPECT_EQ(queues.size(), 4u);
 }
 
+// A selector is user code and runs on a thread for such: not on those of the callbacks, which may all wait for it.
+TEST_F(ProducerTest, CallbacksThatSendWithASelectorDoNotKeepEachOthersSelectorsFromRunning) {
+  withBrokers(1);
+  start();
+  ASSERT_TRUE(send());
+  std::vector<std::pair<scripted::Request, scripted::Responder>> asked;
+  nameservers[0]->scripts[RequestCode::GET_ROUTEINFO_BY_TOPIC] = [&](scripted::Request& request,
+                                                                     scripted::Responder& responder) {
+    asked.emplace_back(std::move(request), std::move(responder));
+  };
+  constexpr int kCallbacks = 4;  // as many as run at a time
+  int sent = 0;
+  for (int i = 0; i < kCallbacks; ++i) {
+    const std::string topic = "t" + std::to_string(i);
+    addRoute(topic, brokers[0], 4);
+    producer->sendAsync(message()).then([&, topic](const Result<SendResult>&) {
+      const SelectMessageQueueByRandom random;
+      sent += producer->send(Message(topic, "x"), random).has_value();
+    });
+  }
+  engine->runUntilIdle();
+  ASSERT_EQ(asked.size(), 4u) << "all of them wait for a route";
+  nameservers[0]->scripts.clear();
+  for (auto& [request, responder] : asked) nameservers[0]->handle(std::move(request), std::move(responder));
+  engine->runUntilIdle();
+  EXPECT_EQ(sent, kCallbacks);
+}
+
 // ---- topics without a route
 
 TEST_F(ProducerTest, ATopicIsMadeByItsFirstMessageAndThenHasItsOwnRoute) {
