@@ -112,14 +112,16 @@ void FutureBase::publish() noexcept {
 }
 
 void FutureBase::deliverWhenReady() {
+  auto* job = ::new (static_cast<void*>(job_)) CallbackJob(*this);
   if (!context_) {
     // A promise of the user's: its callbacks run where the current thread's runtime runs them, else on the default one.
     if (Engine* home = Activation::ofThisThread().home()) {
       context_ = home->callbackTarget();
     } else if (auto engine = base::defaultEngine()) {
-      // With a share of the engine: it may be nobody else's, and must last until the callback has run.
-      const std::shared_ptr<CallbackTarget> target = (*engine)->callbackTarget();
-      context_ = std::shared_ptr<void>(target.get(), [target, kept = *engine](void*) {});
+      context_ = (*engine)->callbackTarget();
+      // It may be nobody else's and must last until the callback has run. The job keeps it, so that the last share goes
+      // on a listener thread: whoever settles would join the thread that runs the callback.
+      job->alive = *std::move(engine);
     }
   }
   State expected = State::kEmpty;
@@ -130,7 +132,7 @@ void FutureBase::deliverWhenReady() {
 }
 
 void FutureBase::submitCallback() noexcept {
-  auto* job = ::new (static_cast<void*>(job_)) CallbackJob(*this);
+  auto* job = std::launder(reinterpret_cast<CallbackJob*>(job_));
   if (context_) {
     // The share is this thread's from here on: delivery may be over, and the future gone, before submit() returns.
     const std::shared_ptr<void> target = std::move(context_);

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "tests/base/helpers.h"
+#include "tests/support/process_threads.h"
 
 namespace mqclient {
 namespace {
@@ -22,6 +23,8 @@ using base::Role;
 using base::testing::Count;
 using base::testing::Owner;
 using base::testing::threadedEngine;
+using testing::allThreads;
+using testing::threadsFallTo;
 
 TEST(Future, GetAnswersWhatIsThere) {
   EXPECT_EQ(*Future<int>::ready(5).get(), 5);
@@ -91,6 +94,31 @@ TEST(Future, AUsersPromiseNeedsNoRuntimeOfItsOwn) {
   promise.future().then([&](Result<int> r) { called.add(*r); });
   promise.set(2);
   EXPECT_TRUE(called.reaches(2));
+}
+
+/// No engine lives: the callback's job has the last share of the one that was made for it.
+TEST(Future, SettingAUsersPromiseDoesNotWaitForItsCallback) {
+  for (const bool ready_first : {true, false}) {
+    const int threads = allThreads();
+    Promise<int> promise;
+    Count go;
+    Count set;
+    Count called;
+    std::thread setter([&] {
+      if (ready_first) promise.set(4);
+      promise.future().then([&](Result<int> r) {
+        EXPECT_TRUE(go.reaches(1));
+        called.add(*r);
+      });
+      promise.set(4);
+      set.add();
+    });
+    EXPECT_TRUE(set.reaches(1)) << "it waits for a callback that waits for what is done next";
+    go.add();
+    setter.join();
+    EXPECT_TRUE(called.reaches(4));
+    EXPECT_TRUE(threadsFallTo(threads)) << "the engine ends with the callback";
+  }
 }
 
 TEST(Future, WhatACallbackThrowsIsContainedAndLogged) {
