@@ -470,15 +470,22 @@ void ProducerCore::findPublishInfo(base::Ref<PublishTopic> topic, base::SteadyTi
       }));
 }
 
+template <class T>
+Future<T> ProducerCore::refused(Error why) const {
+  auto [future, completion] = base::makeOperation<T>(callback_target_);
+  std::move(completion)(std::move(why));
+  return std::move(future);
+}
+
 Future<SendResult> ProducerCore::send(Message message, std::optional<MessageQueueSelector> selector,
                                       SendOptions options) {
   if (auto illegal = protocol::checkMessage(message, {.body_max = options_.maxMessageSize})) {
-    return Future<SendResult>::ready(*std::move(illegal));
+    return refused<SendResult>(*std::move(illegal));
   }
   base::SteadyTime now = engine().now();
   const SendBudget budget = budgetOf(options, now);
   const Result<FlowGate::Place> place = enter(1, bytesHeld(message), budget.deadline, now);
-  if (!place) return Future<SendResult>::ready(place.error());
+  if (!place) return refused<SendResult>(place.error());
 
   SendOperation::What what{
       .code = RequestCode::SEND_MESSAGE_V2, .body = {}, .properties = {}, .wall_ms = engine().wallMillisAt(now)};
@@ -530,14 +537,14 @@ Future<SendResult> ProducerCore::sendBatch(std::vector<Message> messages, SendOp
   std::size_t bytes = 0;
   for (const Message& m : messages) {
     if (auto illegal = protocol::checkMessage(m, {.body_max = options_.maxMessageSize})) {
-      return Future<SendResult>::ready(*std::move(illegal));
+      return refused<SendResult>(*std::move(illegal));
     }
     bytes += protocol::kBatchElementOverhead + m.body().size() + MessageAccess::properties(m).size() +
              protocol::propertySize(protocol::kPropertyUniqClientMessageIdKeyIdx, {}) + ids_.size() +
              protocol::propertySize(protocol::kPropertyWaitStoreMsgOk, kWaitYes);
   }
   if (auto illegal = checkBatch(messages, bytes, options_.maxMessageSize)) {
-    return Future<SendResult>::ready(*std::move(illegal));
+    return refused<SendResult>(*std::move(illegal));
   }
   base::SteadyTime now = engine().now();
   const SendBudget budget = budgetOf(options, now);
@@ -562,7 +569,7 @@ Future<SendResult> ProducerCore::sendBatch(std::vector<Message> messages, SendOp
 
   const std::size_t held = kBytesOfASend + what.body.size() + messages.size() * kBytesOfABatchedMessage;
   const Result<FlowGate::Place> place = enter(messages.size(), held, budget.deadline, now);
-  if (!place) return Future<SendResult>::ready(place.error());
+  if (!place) return refused<SendResult>(place.error());
   auto [future, completion] = base::makeOperation<SendResult>(callback_target_);
   PublishingRef publishing = topics_.publishing(messages[0].topic());
   const Publishing& known = *publishing;  // the operation keeps it until it begins
@@ -643,7 +650,7 @@ Result<void> ProducerCore::sendOneway(Message message, std::optional<MessageQueu
 
 Future<std::vector<MessageQueue>> ProducerCore::fetchPublishMessageQueues(std::string topic) {
   if (auto complaint = protocol::complaintAboutTopic(topic)) {
-    return Future<std::vector<MessageQueue>>::ready(Error(ErrorCode::kInvalidArgument, *complaint));
+    return refused<std::vector<MessageQueue>>(Error(ErrorCode::kInvalidArgument, *complaint));
   }
   auto [future, completion] = base::makeOperation<std::vector<MessageQueue>>(callback_target_);
   askForQueues({std::move(topic), engine().now() + options_.sendMsgTimeout, std::move(completion)});

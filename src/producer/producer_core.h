@@ -111,6 +111,9 @@ class ProducerCore final : public base::Object {
   /// (leave()) this lives.
   Result<FlowGate::Place> enter(std::size_t messages, std::size_t bytes, base::SteadyTime deadline,
                                 base::SteadyTime& now);
+  /// What was not begun: it calls back where, and counts as, what was. Out of line: none of it is the accepted path's.
+  template <class T>
+  [[gnu::noinline]] Future<T> refused(Error why) const;
   void askForQueues(QueuesQuestion question);
   SendBudget budgetOf(const SendOptions& options, base::SteadyTime now) const;
 

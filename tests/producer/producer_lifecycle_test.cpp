@@ -236,6 +236,61 @@ TEST_F(ProducerTest, CloseWaitsForCallbacksThatRunAndSaysIfTheyOutliveIt) {
   EXPECT_TRUE(returned) << "what it captured may go after the destructor, not before";
 }
 
+TEST_F(ProducerTest, TheReportCountsTheCallbacksOfRefusedSendsToo) {
+  withBrokers(1);
+  start({.maxMessageSize = 100, .backPressureForAsyncSendNum = 1});
+  a().on_send = a().hanging();
+  producer->sendAsync(message()).detach();
+  std::atomic<int> returned{0};
+  std::vector<Promise<void>> returns;
+  std::vector<ErrorCode> refusals;
+  const auto refused = [&](Future<SendResult> future) {
+    returns.emplace_back(engine->callbackTarget());
+    std::move(future).then([&, go = returns.back().future()](Result<SendResult> r) mutable {
+      refusals.push_back(r.error().code());
+      (void)std::move(go).get();
+      ++returned;
+    });
+  };
+  refused(producer->sendAsync(message(std::string(101, 'x'))));
+  refused(producer->sendBatchAsync({}));
+  refused(producer->sendAsync(message()));
+  engine->runUntilIdle();
+  EXPECT_EQ(refusals, (std::vector{ErrorCode::kMessageIllegal, ErrorCode::kMessageIllegal, ErrorCode::kQueueFull}));
+  const CloseReport report = producer->close(1s);
+  EXPECT_EQ(report.listenersRunning, 3u) << report.toString();
+  returns.clear();
+  producer.reset();
+  EXPECT_EQ(returned, 3) << "what they captured may go after the destructor, not before";
+}
+
+TEST(RefusedSend, CallsBackWhereItsProducersRuntimeSaysAlsoOnceClosed) {
+  std::vector<UniqueFunction<void()>> tasks;
+  ClientOptions client;
+  client.namesrvAddr = "127.0.0.1:1";
+  client.startTimeout = 0ms;
+  client.runtime =
+      Runtime::create(
+          {.ioThreads = 1, .callbackExecutor = [&](UniqueFunction<void()> f) { tasks.push_back(std::move(f)); }})
+          .value();
+  auto producer = DefaultMQProducer::start("group", client, {.maxMessageSize = 1}).value();
+  std::vector<ErrorCode> refusals;
+  const auto note = [&](const Result<SendResult>& r) { refusals.push_back(r.error().code()); };
+  const auto refused = [&] {
+    producer.sendAsync(Message("orders", "too long")).then(note);
+    producer.sendBatchAsync({}).then(note);
+  };
+  refused();
+  EXPECT_EQ(tasks.size(), 2u);
+  producer.close(0ms);
+  refused();
+  producer.sendAsync(Message("orders", "x")).then(note);
+  EXPECT_EQ(tasks.size(), 5u);
+  for (auto& task : tasks) task();
+  EXPECT_EQ(refusals, (std::vector{ErrorCode::kMessageIllegal, ErrorCode::kMessageIllegal, ErrorCode::kMessageIllegal,
+                                   ErrorCode::kMessageIllegal, ErrorCode::kClosed}));
+}
+
 TEST_F(ProducerTest, TheReportCountsTheCallbacksThatOutliveIt) {
   withBrokers(1);
   start();
