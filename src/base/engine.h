@@ -121,7 +121,8 @@ class Engine : public Object {
   /// engine.
   virtual ListenerGroup& callbacks() noexcept = 0;
   /// User code that a step of ours waits for: a queue selector, an allocation strategy, the end of a listener. A group
-  /// of its own with the same cap: callbacks may wait for what such a step completes, and must not keep it from running.
+  /// of its own with the same cap: callbacks may wait for what such a step completes, and must not keep it from
+  /// running.
   virtual ListenerGroup& awaitedSteps() noexcept = 0;
   /// Where Future callbacks go; shared with futures that may outlive the engine.
   virtual std::shared_ptr<CallbackTarget> callbackTarget() noexcept = 0;

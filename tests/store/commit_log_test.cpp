@@ -173,7 +173,7 @@ TEST(CommitLogTest, TheOldestSegmentGoesAndReadersKeepWhatTheyPinned) {
 
 TEST(CommitLogTest, ALogThatGoesRoundDuringAFlushHasNothingOlderToFlush) {
   BusyDisk disk;
-  CommitLog log(disk, {4096, 2 * 4096});
+  CommitLog log(disk, {4096, 8192});
   const auto append = [&](int records) {
     for (int i = 0; i < records; ++i) ASSERT_TRUE(log.place(4000));
     log.publish();

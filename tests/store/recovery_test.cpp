@@ -149,7 +149,8 @@ TEST(Recovery, ASegmentThatCouldNotBeRemovedOnceLeavesNoGap) {
     while (before.put(body()).status == PutStatus::PUT_OK) ASSERT_LT(n, 100) << "the roll removes nothing";
     EXPECT_EQ(before.store.log().minOffset(), 0) << "what is still there is still counted";
     EXPECT_EQ(before.store.log().segmentsDropped(), 0u);
-    while (before.store.log().maxOffset() < 5 * 4096) ASSERT_EQ(before.put(body()).status, PutStatus::PUT_OK);
+    constexpr std::int64_t kFiveSegments = 20'480;
+    while (before.store.log().maxOffset() < kFiveSegments) ASSERT_EQ(before.put(body()).status, PutStatus::PUT_OK);
     min = before.store.log().minOffset();
     kept = allOf(before);
     ASSERT_FALSE(kept.empty());
