@@ -400,8 +400,9 @@ TEST_F(TcpTransportTest, BytesOfAFrameThatIsNotWholeAreCounted) {
   Listener4 listener;
   const Ref<TcpEnd> end = connect(listener.address());
   Peer4 peer = listener.accept();
-  ASSERT_TRUE(peer.write(std::string_view("\0\0\1\0half", 8)));
-  while (end->link()->bytesReceived() < 8) std::this_thread::yield();
+  ASSERT_TRUE(peer.write(requestFrame(1).toString().substr(0, 10)));
+  const Ref<Connection> link = end->link();
+  while (link->bytesReceived() < 10) std::this_thread::yield();
   EXPECT_EQ(end->heard.get(), 0);
 }
 
