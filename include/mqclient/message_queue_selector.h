@@ -18,7 +18,7 @@ concept SelectsQueue = std::is_invocable_r_v<std::size_t, F&, Queues, const Mess
 
 /// Chooses the queue of a message: a MessageQueue (that one), a ready-made selector, or a callable
 /// (queues, message) -> index into queues. Runs once per send on the caller's thread if the route is known, else on a
-/// callback thread. An index outside the list fails the send with kInvalidArgument, a throw with kUserCode.
+/// listener thread. An index outside the list fails the send with kInvalidArgument, a throw with kUserCode.
 class MQCLIENT_EXPORT MessageQueueSelector {
  public:
   MessageQueueSelector(MessageQueue queue) : queue_(std::move(queue)) {}

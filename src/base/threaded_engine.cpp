@@ -150,8 +150,9 @@ class ThreadedEngine final : public Engine, private ListenerPool::Supervisor {
       reactors_.push_back(std::make_unique<Reactor>(monotonicNanos(), io_output_bytes_));
     }
     pool_ = makeRef<ListenerPool>(*this, static_cast<ListenerPool::Supervisor&>(*this));
-    callbacks_ = pool_->makeGroup("callbacks", std::max(kLeastCallbackThreads, usableCores()));
-    awaited_steps_ = pool_->makeGroup("steps", std::max(kLeastCallbackThreads, usableCores()));
+    const int cap = std::max(kLeastCallbackThreads, usableCores());
+    callbacks_ = pool_->makeGroup("callbacks", cap);
+    awaited_steps_ = pool_->makeGroup("steps", cap);
     target_ = std::make_shared<ThreadedCallbackTarget>(*this, callbacks_, std::move(options.callback_executor));
     target_->setSelf(target_);
   }

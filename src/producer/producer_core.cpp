@@ -521,7 +521,7 @@ Future<SendResult> ProducerCore::send(Message message, std::optional<MessageQueu
         if (!found) return operation->fail(std::move(found).error());
         operation->use(*found);
         if (!selector) return operation->begin(core->engine().now());
-        // The selector is the user's: it runs on a callback thread, not in this strand.
+        // The selector is the user's: it runs on a listener thread, not in this strand.
         ProducerCore& raw = *core;
         raw.engine().awaitedSteps().submit(core, [core = core.get(), operation, selector = *std::move(selector),
                                                   message = std::move(message), info = *std::move(found)]() mutable {

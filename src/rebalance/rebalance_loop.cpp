@@ -147,12 +147,12 @@ void RebalanceLoop::onMembers(const std::string& topic, std::vector<MessageQueue
   diverged(topic, inputs.divergence.empty() ? std::string() : inputs.divergence.front());
   if (inputs.members.size() > 1) others_seen_ = true;
   const PreviousOwner previous = others_seen_ ? PreviousOwner::kPossible : PreviousOwner::kNobody;
-  if (strategy_) return allocateOnCallbackThread(topic, std::move(inputs), previous);
+  if (strategy_) return allocateOnListenerThread(topic, std::move(inputs), previous);
   std::vector<MessageQueue> mine = allocateAveragely(inputs.queues, inputs.members, self_);
   apply(topic, std::move(inputs), std::move(mine), previous);
 }
 
-void RebalanceLoop::allocateOnCallbackThread(const std::string& topic, Inputs inputs, PreviousOwner previous) {
+void RebalanceLoop::allocateOnListenerThread(const std::string& topic, Inputs inputs, PreviousOwner previous) {
   base::Ref<base::Object> alive(target_);
   strand_.engine().awaitedSteps().submit(alive, [this, alive, topic, previous, inputs = std::move(inputs)]() mutable {
     Result<std::vector<MessageQueue>> mine = allocate(*strategy_, group_, self_, inputs.queues, inputs.members);

@@ -49,7 +49,7 @@ class RebalanceTarget : public base::Object {
 /// Keeps    what is owned stays owned while a topic's route or members cannot be learned: a transient silence never
 ///          drops a queue. Only a member list or a route with other queues does. A topic that the target does not name
 ///          any more keeps its share until forget().
-/// Threads  every member inside `strand`, unless it says otherwise. User strategies run on a callback thread.
+/// Threads  every member inside `strand`, unless it says otherwise. User strategies run on a listener thread.
 /// Source   RebalanceService.java, RebalanceImpl.java
 class RebalanceLoop {
  public:
@@ -87,7 +87,7 @@ class RebalanceLoop {
   bool named(const std::string& topic);
   void run();
   void onMembers(const std::string& topic, std::vector<MessageQueue> queues, Result<std::vector<std::string>> members);
-  void allocateOnCallbackThread(const std::string& topic, Inputs inputs, PreviousOwner previous);
+  void allocateOnListenerThread(const std::string& topic, Inputs inputs, PreviousOwner previous);
   void apply(const std::string& topic, Inputs inputs, Result<std::vector<MessageQueue>> mine, PreviousOwner previous);
   void publish(const std::string& topic, Inputs inputs);
   void diverged(const std::string& topic, std::string what);
