@@ -75,7 +75,7 @@ class ProducerCore final : public base::Object {
   std::size_t callbacksNotReturned() const noexcept { return callbacks_->notReturned(); }
   /// The first message of a topic made on demand is stored: its own route is asked for.
   void askForOwnRoute(base::Ref<PublishTopic> topic);
-  /// A message for a topic that is not made yet was not taken.
+  /// Queues `info` did not take a message: if the topic is not made yet, another broker may be to make it now.
   void refreshDefault(const base::Ref<PublishTopic>& topic, const PublishInfoPtr& info, const Error& error) {
     topics_.refreshDefault(topic, info, error, options_.createTopicKey, options_.defaultTopicQueueNums);
   }

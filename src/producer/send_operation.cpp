@@ -137,7 +137,7 @@ bool SendOperation::mayRetry(const Error& error, base::SteadyTime now) const noe
 
 void SendOperation::attemptFailed(Error error, base::SteadyTime now) noexcept {
   may_be_stored_ = may_be_stored_ || error.applied() == Applied::kUnknown;
-  if (info().from_default_topic) core_.refreshDefault(to_->topic, to_->info, error);
+  core_.refreshDefault(to_->topic, to_->info, error);
   if (!mayRetry(error, now)) {
     if (earlier_ && earlier_->not_durable) return complete(*std::move(earlier_->not_durable));
     return complete(summary(error, now).withMsgId(msgId()));

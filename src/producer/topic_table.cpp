@@ -8,7 +8,7 @@ namespace mqclient::producer {
 
 namespace {
 
-constexpr base::Millis kRefreshPeriod{1'000};
+constexpr base::Millis kAskForDefaultPeriod{1'000};
 
 std::uint64_t nextNumber() noexcept {
   static std::atomic<std::uint64_t> numbers{0};
@@ -31,22 +31,16 @@ PublishInfoPtr PublishTopic::info(route::FaultStrategy& faults) {
   return made;
 }
 
-void PublishTopic::useDefault(PublishInfoPtr info) {
+void PublishTopic::useDefault(PublishInfoPtr info, const PublishInfoPtr& before) {
   base::MutexLock lock(mutex_);
-  if (!info_) info_ = std::move(info);
+  if (info_ == before) info_ = std::move(info);
 }
 
-bool PublishTopic::beginRefresh(base::SteadyTime now) {
+bool PublishTopic::mayAskForDefault(base::SteadyTime now) {
   base::MutexLock lock(mutex_);
-  if (refreshing_ || now < refresh_after_) return false;
-  refresh_after_ = now + kRefreshPeriod;
-  return refreshing_ = true;
-}
-
-void PublishTopic::endRefresh(const PublishInfoPtr& before, PublishInfoPtr info) {
-  base::MutexLock lock(mutex_);
-  refreshing_ = false;
-  if (info && info_ == before) info_ = std::move(info);
+  if (now < ask_for_default_after_) return false;
+  ask_for_default_after_ = now + kAskForDefaultPeriod;
+  return true;
 }
 
 bool PublishTopic::known() {
@@ -113,12 +107,12 @@ void TopicTable::dropUnknown(std::string_view name) {
 void TopicTable::refreshDefault(const base::Ref<PublishTopic>& topic, const PublishInfoPtr& info, const Error& error,
                                 const std::string& key, int queue_nums_max) {
   if (!info->from_default_topic || (!route::notAnswered(error) && error.code() != ErrorCode::kNoRoute)) return;
-  if (!topic->beginRefresh(instance_.engine().now())) return;
+  if (!topic->mayAskForDefault(instance_.engine().now())) return;
   auto told = [topic, info, queue_nums_max,
                instance = base::Ref<client::MQClientInstance>(&instance_)](Result<route::RoutePtr>&& answer) {
-    PublishInfoPtr fresh;
-    if (answer) fresh = route::makePublishInfo(topic->name(), **answer, 0, instance->faults(), queue_nums_max);
-    topic->endRefresh(info, fresh && fresh->ok() ? std::move(fresh) : nullptr);
+    if (!answer) return;
+    PublishInfoPtr fresh = route::makePublishInfo(topic->name(), **answer, 0, instance->faults(), queue_nums_max);
+    if (fresh->ok()) topic->useDefault(std::move(fresh), info);
   };
   instance_.fetchRoute(key, instance_.apiDeadline(), base::Completion<route::RoutePtr>::of(std::move(told)));
 }

@@ -26,12 +26,11 @@ class PublishTopic final : public base::Object {
   const std::string& name() const noexcept { return name_; }
   /// The queues of the newest route; null: none is known.
   PublishInfoPtr info(route::FaultStrategy& faults);
-  /// Queues of the create-topic key's route, used until the topic has a route of its own.
-  void useDefault(PublishInfoPtr info);
-  /// True: nobody asks again who may make the topic, nor did a moment ago, and the caller does now.
-  bool beginRefresh(base::SteadyTime now);
-  /// What it was told instead of `before`; null: nothing, what was known stays.
-  void endRefresh(const PublishInfoPtr& before, PublishInfoPtr info);
+  /// Queues of the create-topic key's route, used until the topic has a route of its own, instead of `before` if that
+  /// is still what is used.
+  void useDefault(PublishInfoPtr info, const PublishInfoPtr& before = nullptr);
+  /// Once a period: the caller asks again who may make the topic.
+  bool mayAskForDefault(base::SteadyTime now);
   std::atomic<std::uint32_t>& turn() noexcept { return turn_; }
   bool known();
   /// Whether `info` was made of the newest route of its own.
@@ -55,8 +54,7 @@ class PublishTopic final : public base::Object {
   std::atomic<bool> made_here_{false};
   base::Mutex mutex_;
   PublishInfoPtr info_ MQ_GUARDED_BY(mutex_);
-  bool refreshing_ MQ_GUARDED_BY(mutex_) = false;
-  base::SteadyTime refresh_after_ MQ_GUARDED_BY(mutex_){};
+  base::SteadyTime ask_for_default_after_ MQ_GUARDED_BY(mutex_){};
 };
 
 /// A topic and the queues to choose from, once for all sends that choose among them. Immutable.
