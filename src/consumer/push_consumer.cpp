@@ -364,26 +364,27 @@ void PushConsumer::removeQueue(const MessageQueue& queue, base::Completion<void>
     }
   }
   if (!removed) return std::move(done)(Result<void>());
-  auto ended = [me = self(), queue, done = std::move(done)](Result<void>&& answer) mutable {
-    if (!answer) {
-      me->post([me = me.get(), queue] {
-        if (me->step_ > Step::kRunning) me->report_.offsetsNotCommitted.push_back(queue);
-      });
-    }
-    std::move(done)(std::move(answer));
-  };
-  endPeriod(removed, context_->engine().now() + kOffsetRequestTimeout, base::Completion<void>::of(std::move(ended)));
+  endPeriod(removed, context_->engine().now() + kOffsetRequestTimeout, std::move(done));
   moving_.erase(queue);
 }
 
 void PushConsumer::endPeriod(const base::Ref<ProcessQueue>& queue, base::SteadyTime deadline,
                              base::Completion<void> done) {
+  auto committed = base::Completion<void>::of(
+      [me = self(), of = queue->queue(), done = std::move(done)](Result<void>&& answer) mutable {
+        if (!answer) {
+          me->post([me = me.get(), of] {
+            if (me->step_ > Step::kRunning) me->report_.offsetsNotCommitted.push_back(of);
+          });
+        }
+        std::move(done)(std::move(answer));
+      });
   const auto moving = moving_.find(queue->queue());
-  if (moving == moving_.end()) return queue->drop(ProcessQueue::FinalCommit::kYes, deadline, std::move(done));
+  if (moving == moving_.end()) return queue->drop(ProcessQueue::FinalCommit::kYes, deadline, std::move(committed));
   // After the last step of the period: no commit of it can come after this one.
   auto ended = [context = context_, of = queue->queue(), offset = moving->second.offset, deadline,
-                done = std::move(done)](Result<void>&&) mutable {
-    context->commit(of, offset, deadline, std::move(done));
+                committed = std::move(committed)](Result<void>&&) mutable {
+    context->commit(of, offset, deadline, std::move(committed));
   };
   queue->drop(ProcessQueue::FinalCommit::kNo, deadline, base::Completion<void>::of(std::move(ended)));
 }
@@ -502,7 +503,7 @@ void PushConsumer::left(const std::string& topic) {
   if (leaving == leaving_.end()) return;
   leaving_.erase(leaving);
   instance().unwatchTopic(topic);  // not before: with its last watch a topic's brokers are forgotten
-  if (step_ == Step::kCommitting && --committing_left_ == 0) committed();
+  commitEnded();
 }
 
 void PushConsumer::suspend() {

@@ -100,7 +100,8 @@ class PushConsumer final : public rebalance::RebalanceTarget, private QueueOwner
   enum class Move { kSeek, kCorrection };
   void moveQueue(const MessageQueue& queue, std::int64_t offset, Move why);
   void beginMoved(const MessageQueue& queue, const base::Ref<ProcessQueue>& old);
-  /// The last step of a period: its own last commit, or of where the queue was being moved to.
+  /// The last step of a period: its own last commit, or of where the queue was being moved to. One that fails while we
+  /// close is reported before `done`.
   void endPeriod(const base::Ref<ProcessQueue>& queue, base::SteadyTime deadline, base::Completion<void> done);
   /// The last commits of an unsubscribed topic are answered.
   void left(const std::string& topic);
@@ -111,6 +112,7 @@ class PushConsumer final : public rebalance::RebalanceTarget, private QueueOwner
   void closeOnStrand(base::Millis wait, base::Completion<CloseReport> done);
   void queueIdle();
   void drained();
+  void commitEnded();
   void committed();
   void unregistered();
   void closed();

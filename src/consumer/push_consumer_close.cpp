@@ -70,13 +70,14 @@ void PushConsumer::drained() {
   if (committing_left_ == 0) return committed();
   const base::SteadyTime deadline = lastStepsDeadline();
   for (const base::Ref<ProcessQueue>& queue : all) {
-    endPeriod(queue, deadline, base::Completion<void>::of([me = self(), queue](Result<void>&& answer) {
-                me->post([me = me.get(), queue, ok = answer.has_value()] {
-                  if (!ok) me->report_.offsetsNotCommitted.push_back(queue->queue());
-                  if (--me->committing_left_ == 0) me->committed();
-                });
+    endPeriod(queue, deadline, base::Completion<void>::of([me = self()](Result<void>&&) {
+                me->post([me = me.get()] { me->commitEnded(); });
               }));
   }
+}
+
+void PushConsumer::commitEnded() {
+  if (step_ == Step::kCommitting && --committing_left_ == 0) committed();
 }
 
 void PushConsumer::committed() {
