@@ -334,15 +334,9 @@ TEST_F(PushConsumerTest, CloseFinishesCommitsAndLeaves) {
 TEST_F(PushConsumerTest, ACloseThatMeetsASeekWaitsForNothingAndKeepsIt) {
   broker->stored_offset = 0;
   auto consumer = start(collecting()).value();
-  std::optional<Future<CloseReport>> closing;
-  inOneTurn([&] {
-    ASSERT_TRUE(consumer.seek(MessageQueue(kTopic, kBroker, 0), 3));
-    closing = consumer.closeAsync();
-  });
-  ASSERT_TRUE(closing->isReady());
-  const Result<CloseReport> report = std::move(*closing).get();
-  ASSERT_TRUE(report);
-  EXPECT_TRUE(report->complete()) << report->toString();
+  const CloseReport report =
+      closeInOneTurn(consumer, [&] { ASSERT_TRUE(consumer.seek(MessageQueue(kTopic, kBroker, 0), 3)); });
+  EXPECT_TRUE(report.complete()) << report.toString();
   EXPECT_EQ(broker->lastCommit(), 3);
 }
 
@@ -369,15 +363,8 @@ TEST_F(PushConsumerTest, CloseWaitsForTheLastCommitsOfATopicJustUnsubscribed) {
   broker->scripts[RequestCode::UPDATE_CONSUMER_OFFSET] = [](Request&, Responder& r) {
     std::move(r).answer(ResponseCode::SYSTEM_ERROR, "scripted");
   };
-  std::optional<Future<CloseReport>> closing;
-  inOneTurn([&] {
-    ASSERT_TRUE(consumer.unsubscribe(kTopic));
-    closing = consumer.closeAsync();
-  });
-  ASSERT_TRUE(closing->isReady());
-  const Result<CloseReport> report = std::move(*closing).get();
-  ASSERT_TRUE(report);
-  EXPECT_EQ(report->offsetsNotCommitted, (std::vector<MessageQueue>{{kTopic, kBroker, 0}}));
+  const CloseReport report = closeInOneTurn(consumer, [&] { ASSERT_TRUE(consumer.unsubscribe(kTopic)); });
+  EXPECT_EQ(report.offsetsNotCommitted, (std::vector<MessageQueue>{{kTopic, kBroker, 0}}));
 }
 
 TEST_F(PushConsumerTest, NothingBeginsAfterCloseBegan) {

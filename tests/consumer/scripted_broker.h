@@ -32,6 +32,7 @@
 #include "remoting/in_process.h"
 #include "remoting/remoting_server.h"
 #include "sim/sim_engine.h"
+#include "tests/base/helpers.h"
 #include "tests/support/scripted_home.h"
 
 namespace mqclient::consumer {
@@ -236,13 +237,21 @@ class ScriptedTest : public ::testing::Test {
   }
   /// Calls of a user's thread that is faster than every strand: what they post waits together.
   void inOneTurn(const std::function<void()>& calls) {
-    struct Foreign final : base::Object {
-      explicit Foreign(base::Engine& e) : strand(e) {}
-      base::Strand strand;
-    };
-    const auto foreign = base::makeRef<Foreign>(*engine);
+    const auto foreign = base::makeRef<base::testing::Owner>(base::Ref<base::Engine>(engine.get()));
     foreign->strand.post(foreign, [&calls] { calls(); });
     engine->runUntilIdle();
+  }
+  /// The report of a close() that comes in one turn with `calls`, and waits for nothing.
+  CloseReport closeInOneTurn(DefaultMQPushConsumer& consumer, const std::function<void()>& calls) {
+    std::optional<Future<CloseReport>> closing;
+    inOneTurn([&] {
+      calls();
+      closing = consumer.closeAsync();
+    });
+    EXPECT_TRUE(closing->isReady());
+    Result<CloseReport> report = std::move(*closing).get();
+    EXPECT_TRUE(report);
+    return report ? *std::move(report) : CloseReport();
   }
   /// Remembers bodies and answers what `next_status` says.
   MessageListener collecting() {

@@ -4,28 +4,11 @@
 namespace mqclient::remoting {
 namespace {
 
-/// The transport's part played by hand: nothing is answered, and bytes come as the test says.
-struct SlowLink final : Connection {
-  explicit SlowLink(Ref<ConnectionHandler> h) : handler(std::move(h)) {}
-  bool hasRoom(std::size_t) const noexcept override { return true; }
-  void send(Chain, std::uint64_t, base::SteadyTime) noexcept override {}
-  void close(Error why) noexcept override {
-    if (const Ref<ConnectionHandler> h = std::exchange(handler, nullptr)) {
-      h->strand().post(h, [h, why] { h->onClosed(why); });
-    }
-  }
-  std::uint64_t bytesReceived() const noexcept override { return bytes; }
-  const std::string& peerAddress() const noexcept override { return address; }
-  const std::string& localAddress() const noexcept override { return address; }
-
-  const std::string address = kAddress;
-  Ref<ConnectionHandler> handler;
-  std::uint64_t bytes = 0;
-};
+/// Connects at once, to nobody.
 struct SlowTransport final : Transport {
   void connect(base::Engine&, std::string, Ref<ConnectionHandler> handler, base::SteadyTime,
                Completion<Ref<Connection>> done) override {
-    link = base::makeRef<SlowLink>(handler);
+    link = base::makeRef<HandmadeConnection>(kAddress, handler);
     handler->strand().post(handler, [connection = Ref<Connection>(link), done = std::move(done)]() mutable {
       std::move(done)(std::move(connection));
     });
@@ -33,7 +16,7 @@ struct SlowTransport final : Transport {
   Result<Ref<ListenSocket>> listen(base::Engine&, std::string, Ref<Acceptor>) override {
     return Error(ErrorCode::kUnreachable, "not here");
   }
-  Ref<SlowLink> link;
+  Ref<HandmadeConnection> link;
 };
 
 class HalfOpenTest : public RemotingTest {

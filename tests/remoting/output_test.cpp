@@ -100,7 +100,7 @@ TEST_F(OutputTest, AFrameOfManyPiecesAndMegabytes) {
 TEST_F(OutputTest, AFrameSentInTheMomentOfConnectingLeavesWhole) {
   Listener4 listener(1);
   const std::string frame = named(1, 2, 512u << 10);
-  on_connected = [&](Connection& connection) { connection.send(chainOf(frame), 0); };
+  on_connected_ = [&](Connection& connection) { connection.send(chainOf(frame), 0); };
   const Ref<TcpEnd> end = connect(listener.address(), {.send_buffer = 1});
   Peer4 peer = listener.accept();
   EXPECT_TRUE(peer.readFrame() == frame);

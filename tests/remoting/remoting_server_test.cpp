@@ -225,22 +225,6 @@ TEST_F(RemotingServerTest, ConnectionsAreLimited) {
   EXPECT_TRUE(connected().connection);
 }
 
-/// A connection of a stranger, as far as limits are concerned.
-struct StrangersConnection final : Connection {
-  explicit StrangersConnection(std::string from) : peer(std::move(from)) {}
-  bool hasRoom(std::size_t) const noexcept override { return true; }
-  void send(Chain, std::uint64_t, base::SteadyTime) noexcept override {}
-  void close(Error why) noexcept override {
-    if (const Ref<ConnectionHandler> h = std::exchange(handler, nullptr)) {
-      h->strand().post(h, [h, why] { h->onClosed(why); });
-    }
-  }
-  const std::string& peerAddress() const noexcept override { return peer; }
-  const std::string& localAddress() const noexcept override { return local; }
-  const std::string peer;
-  const std::string local = kAddress;
-  Ref<ConnectionHandler> handler;
-};
 /// Gives the server's acceptor away, so that strangers can knock.
 struct BareTransport final : Transport {
   struct Socket final : ListenSocket {
@@ -255,8 +239,8 @@ struct BareTransport final : Transport {
     return Ref<ListenSocket>(base::makeRef<Socket>());
   }
   /// Null: refused.
-  Ref<StrangersConnection> knock(const std::string& from) {
-    auto connection = base::makeRef<StrangersConnection>(from);
+  Ref<HandmadeConnection> knock(const std::string& from) {
+    auto connection = base::makeRef<HandmadeConnection>(from);
     connection->handler = acceptor->onAccept(connection);
     return connection->handler ? connection : nullptr;
   }

@@ -172,6 +172,27 @@ struct Events final : RemotingClient::Events {
   std::optional<Error> last;
 };
 
+/// A connection without another end: what is sent goes nowhere, and bytes have come as a test says. A stranger's, as
+/// far as limits are concerned.
+struct HandmadeConnection final : Connection {
+  explicit HandmadeConnection(std::string from, Ref<ConnectionHandler> to = nullptr)
+      : peer(std::move(from)), handler(std::move(to)) {}
+  bool hasRoom(std::size_t) const noexcept override { return true; }
+  void send(Chain, std::uint64_t, base::SteadyTime) noexcept override {}
+  void close(Error why) noexcept override {
+    if (const Ref<ConnectionHandler> h = std::exchange(handler, nullptr)) {
+      h->strand().post(h, [h, why] { h->onClosed(why); });
+    }
+  }
+  std::uint64_t bytesReceived() const noexcept override { return bytes; }
+  const std::string& peerAddress() const noexcept override { return peer; }
+  const std::string& localAddress() const noexcept override { return local; }
+  const std::string peer;
+  const std::string local = kAddress;
+  Ref<ConnectionHandler> handler;
+  std::uint64_t bytes = 0;
+};
+
 class RemotingTest : public ::testing::Test {
  protected:
   RemotingTest()

@@ -260,7 +260,7 @@ class TcpTest : public ::testing::Test {
     transport(options)->connect(*engine_, address, end, engine_->now() + wait,
                                 Completion<Ref<Connection>>::of([end, this](Result<Ref<Connection>>&& r) {
                                   if (r) {
-                                    if (on_connected) on_connected(**r);
+                                    if (on_connected_) on_connected_(**r);
                                     const std::lock_guard lock(end->mutex);
                                     end->connection = *std::move(r);
                                   } else {
@@ -309,8 +309,8 @@ class TcpTest : public ::testing::Test {
   Ref<ListenSocket> socket_;
   std::vector<Ref<TcpEnd>> clients_;
   std::mutex error_mutex_;
-  std::optional<Error> connect_error_;            // of the last one that failed
-  std::function<void(Connection&)> on_connected;  // called in the end's strand, by the reactor that connected
+  std::optional<Error> connect_error_;             // of the last one that failed
+  std::function<void(Connection&)> on_connected_;  // called in the end's strand, by the reactor that connected
 };
 
 }  // namespace mqclient::remoting
